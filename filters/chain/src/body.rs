@@ -47,6 +47,12 @@ impl Body {
         Self::stream(Sourced::new(source))
     }
 
+    /// Whether it is known that no further frame will come.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.is_end_stream()
+    }
+
     /// Number of bytes still to come, when it is known.
     #[must_use]
     pub fn length(&self) -> Option<u64> {

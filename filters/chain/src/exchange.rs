@@ -222,6 +222,12 @@ impl Exchange {
         self.extensions.lock().get::<T>().cloned()
     }
 
+    /// The value of a type; made and kept if no stage has kept one yet.
+    #[must_use]
+    pub fn get_or_insert_with<T: Any + Clone + Send + Sync>(&self, make: impl FnOnce() -> T) -> T {
+        self.extensions.lock().get_or_insert_with(make).clone()
+    }
+
     /// Adds a hook that runs once when the exchange is over, however it ended, in the order of adding.
     pub fn on_finish(&self, hook: impl FnOnce(Arc<Self>) -> BoxFuture<'static, ()> + Send + 'static) {
         self.hooks.lock().push(Box::new(hook));

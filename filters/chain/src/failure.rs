@@ -186,14 +186,15 @@ fn grpc(status: StatusCode, message: &dyn fmt::Display) -> Response {
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/grpc"));
     headers.insert("grpc-status", http::HeaderValue::from(grpc_status(status)));
     // The texts are ours: printable ASCII but for what a client put into an id, which is percent-encoded here.
-    if let Ok(value) = http::HeaderValue::from_str(&percent_encode(&message.to_string())) {
+    if let Ok(value) = http::HeaderValue::from_str(&grpc_message(message.to_string().as_bytes())) {
         headers.insert("grpc-message", value);
     }
     response
 }
 
 /// The gRPC status for an HTTP status (gRPC's "HTTP to gRPC Status Code Mapping").
-fn grpc_status(status: StatusCode) -> u16 {
+#[must_use]
+pub fn grpc_status(status: StatusCode) -> u16 {
     match status.as_u16() {
         400 => 13,
         401 => 16,
@@ -205,11 +206,12 @@ fn grpc_status(status: StatusCode) -> u16 {
 }
 
 /// The encoding of `grpc-message`: everything but printable ASCII, and `%` itself, as `%XX`.
-fn percent_encode(text: &str) -> String {
+#[must_use]
+pub fn grpc_message(text: &[u8]) -> String {
     let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for byte in text {
         match byte {
-            b' '..=b'$' | b'&'..=b'~' => encoded.push(char::from(byte)),
+            b' '..=b'$' | b'&'..=b'~' => encoded.push(char::from(*byte)),
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -49,7 +49,7 @@ impl Next {
         let Self { chain, at } = self;
         match chain.get(at) {
             Some(filter) => filter.handle(request, Self { chain: Arc::clone(&chain), at: at + 1 }).await,
-            None => Ok(Failure::NoFilterAnswered.into_response(&request.exchange)),
+            None => Ok(request.refuse(Failure::NoFilterAnswered)),
         }
     }
 }

@@ -19,7 +19,7 @@ mod upstream;
 
 pub use body::Body;
 pub use exchange::{Connection, Exchange, Parked, Route};
-pub use failure::{Face, Failure};
+pub use failure::{Face, Failure, grpc_message, grpc_status};
 pub use filter::{Filter, Next};
 pub use message::{Request, Response};
 pub use record::Record;

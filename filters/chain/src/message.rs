@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{StatusCode, request, response};
 
-use crate::{Body, Exchange};
+use crate::{Body, Exchange, Failure};
 
 /// A request on its way through the chain.
 #[derive(Debug)]
@@ -17,6 +17,16 @@ pub struct Request {
     pub body: Body,
     /// What request, response and callouts share.
     pub exchange: Arc<Exchange>,
+}
+
+impl Request {
+    /// Answers with a failure; the head is parked for the access log.
+    #[must_use]
+    pub fn refuse(self, failure: Failure) -> Response {
+        let Self { head, exchange, .. } = self;
+        exchange.park(|parked| parked.request = Some(head));
+        failure.into_response(&exchange)
+    }
 }
 
 /// A response on its way back through the chain.
