@@ -1,0 +1,126 @@
+//! One dispatch filter's policy over the targets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::budget::Spent;
+use crate::policy::Rules;
+use crate::store::{Command, Store};
+use crate::{Error, Metrics, Policy, Scope, Targets};
+
+/// What the guests behind one dispatch filter may reach, or what any of several lets them reach.
+pub struct Dispatcher {
+    /// Whatever one of these permits is permitted.
+    rules: Vec<Arc<Rules>>,
+    limits: Limits,
+    targets: Arc<Targets>,
+    metrics: Arc<Metrics>,
+}
+
+/// The figures of a policy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) calls: u32,
+    pub(crate) in_flight: u32,
+    pub(crate) function_timeout: Duration,
+    pub(crate) max_call_time: Duration,
+    pub(crate) depth: u32,
+}
+
+impl Dispatcher {
+    /// A dispatcher for one filter.
+    ///
+    /// # Errors
+    ///
+    /// A key pattern that is not a glob, or a command that guests cannot be given.
+    pub fn new(policy: Policy, targets: Arc<Targets>, metrics: Arc<Metrics>) -> Result<Self, Error> {
+        let rules = vec![Arc::new(Rules::new(&policy)?)];
+        let limits = Limits {
+            calls: policy.budget.calls,
+            in_flight: policy.budget.in_flight,
+            function_timeout: policy.function_timeout,
+            max_call_time: policy.max_call_time,
+            depth: policy.depth,
+        };
+        Ok(Self { rules, limits, targets, metrics })
+    }
+
+    /// What a root context may reach: whatever any of the dispatchers lets it reach, each with the largest of their
+    /// limits. A command needs one dispatcher that permits the store, the command and all its keys. `None` for none.
+    ///
+    /// The dispatchers belong to one configuration; targets and metrics are those of the first.
+    #[must_use]
+    pub fn union(dispatchers: &[Arc<Self>]) -> Option<Self> {
+        let first = dispatchers.first()?;
+        let limits = dispatchers.iter().map(|dispatcher| dispatcher.limits).reduce(Limits::larger)?;
+        Some(Self {
+            rules: dispatchers.iter().flat_map(|dispatcher| &dispatcher.rules).cloned().collect(),
+            limits,
+            targets: Arc::clone(&first.targets),
+            metrics: Arc::clone(&first.metrics),
+        })
+    }
+
+    /// Opens the scope of one exchange, with a budget of its own.
+    #[must_use]
+    pub fn open(self: &Arc<Self>) -> Arc<Scope> {
+        Scope::new(self, Spent::new(Some(self.limits.calls), self.limits.in_flight))
+    }
+
+    /// Opens the scope of a root context: the number of calls is not limited, only those in flight are.
+    #[must_use]
+    pub fn open_root(self: &Arc<Self>) -> Arc<Scope> {
+        Scope::new(self, Spent::new(None, self.limits.in_flight))
+    }
+
+    /// The store of that name, if there is one and it may be called.
+    pub(crate) fn store(&self, name: &str) -> Option<&Arc<Store>> {
+        self.targets.store(name).filter(|_| self.rules.iter().any(|rules| rules.store(name)))
+    }
+
+    /// Whether a cluster has that name and may be called.
+    pub(crate) fn reaches_cluster(&self, name: &str) -> bool {
+        self.rules.iter().any(|rules| rules.cluster(name)) && self.targets.upstream().has_cluster(name)
+    }
+
+    /// Whether a function has that id and may be called.
+    pub(crate) fn reaches_function(&self, id: &str) -> bool {
+        self.rules.iter().any(|rules| rules.function(id)) && self.targets.functions().contains(id)
+    }
+
+    /// Whether the command may run against the store with the keys that it names; if not, why.
+    pub(crate) fn permits(&self, store: &str, command: &Command) -> Result<(), String> {
+        let mut refusal = String::new();
+        for rules in &self.rules {
+            match rules.command(store, command) {
+                Ok(()) => return Ok(()),
+                Err(reason) => refusal = reason,
+            }
+        }
+        Err(refusal)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn targets(&self) -> &Arc<Targets> {
+        &self.targets
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+impl Limits {
+    fn larger(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.max(other.calls),
+            in_flight: self.in_flight.max(other.in_flight),
+            function_timeout: self.function_timeout.max(other.function_timeout),
+            max_call_time: self.max_call_time.max(other.max_call_time),
+            depth: self.depth.max(other.depth),
+        }
+    }
+}
