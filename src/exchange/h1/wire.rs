@@ -1,0 +1,185 @@
+//! The bytes of one connection in both directions, shared by the connection's task and the request body.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{BufMut, BytesMut};
+use parking_lot::Mutex;
+use tokio::io::AsyncReadExt;
+
+use super::decode::{Decoded, Decoder};
+use super::output::Output;
+use crate::exchange::Transport;
+
+/// Bytes read at a time, and held for a request that nobody reads.
+const READ: usize = 16 * 1024;
+
+/// Bytes read at a time while a large body flows.
+const READ_LARGE: usize = 64 * 1024;
+
+/// How the client's side of the connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It closed its direction.
+    Finished,
+    /// The connection is broken.
+    Broken,
+}
+
+/// The connection's transport and buffers. Locked for the length of a poll, never across an await.
+#[derive(Debug)]
+pub(super) struct Wire<T> {
+    pub(super) transport: T,
+    pub(super) input: BytesMut,
+    pub(super) output: Output,
+    pub(super) decoder: Decoder,
+    /// Number of the exchange whose body `decoder` reads. A body that outlives its exchange finds another number.
+    pub(super) exchange: u64,
+    /// The client waits for `100 Continue` and has not got it.
+    pub(super) continue_due: bool,
+    /// Nobody will read the rest of the request body.
+    pub(super) body_dropped: bool,
+    pub(super) ended: Option<Ended>,
+    /// Bytes of request bodies handed out for the exchange.
+    pub(super) received: u64,
+    /// Bytes of the response's body taken for the exchange.
+    pub(super) sent: u64,
+    /// Bytes that moved in either direction.
+    pub(super) moved: u64,
+    full: bool,
+    large: bool,
+    body_waker: Option<Waker>,
+    watch_waker: Option<Waker>,
+}
+
+/// Who reads. Both may wait for the same bytes, and not always in the same task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    Body,
+    Watch,
+}
+
+pub(super) type Shared<T> = Arc<Mutex<Wire<T>>>;
+
+impl<T: Transport> Wire<T> {
+    pub(super) fn new(transport: T) -> Self {
+        Self {
+            transport,
+            input: BytesMut::new(),
+            output: Output::default(),
+            decoder: Decoder::Done,
+            exchange: 0,
+            continue_due: false,
+            body_dropped: false,
+            ended: None,
+            received: 0,
+            sent: 0,
+            moved: 0,
+            full: false,
+            large: false,
+            body_waker: None,
+            watch_waker: None,
+        }
+    }
+
+    /// Reads once what the client has sent. Ready when bytes came or when the client's side ended.
+    pub(super) fn poll_fill(&mut self, reader: Reader, context: &mut Context<'_>) -> Poll<()> {
+        if self.ended.is_some() {
+            return Poll::Ready(());
+        }
+        let size = if self.large { READ_LARGE } else { READ };
+        self.input.reserve(size);
+        let read = pin!(self.transport.read_buf(&mut (&mut self.input).limit(size))).poll(context);
+        match read {
+            Poll::Pending => {
+                let slot = if reader == Reader::Body { &mut self.body_waker } else { &mut self.watch_waker };
+                remember(slot, context.waker());
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(0)) => self.ended = Some(Ended::Finished),
+            Poll::Ready(Ok(count)) => {
+                self.moved += count as u64;
+                self.large = reader == Reader::Body && count == size;
+            }
+            Poll::Ready(Err(_)) => self.ended = Some(Ended::Broken),
+        }
+        self.wake_other(reader, context.waker());
+        Poll::Ready(())
+    }
+
+    /// Ready when the client's side has ended. What it sends meanwhile is taken in up to a buffer's worth; behind a
+    /// full buffer the end cannot be seen, and the client cannot send more either.
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        loop {
+            if let Some(ended) = self.ended {
+                return Poll::Ready(ended);
+            }
+            if self.input.len() >= READ {
+                self.full = true;
+                remember(&mut self.watch_waker, context.waker());
+                return Poll::Pending;
+            }
+            std::task::ready!(self.poll_fill(Reader::Watch, context));
+        }
+    }
+
+    /// Tells the watch that there is room again, after the body took bytes.
+    pub(super) fn made_room(&mut self) {
+        if std::mem::take(&mut self.full)
+            && let Some(watch) = self.watch_waker.take()
+        {
+            watch.wake();
+        }
+    }
+
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.output.poll_flush(&mut self.transport, &mut self.moved, context)
+    }
+
+    /// The transport keeps one waker, the last reader's; the other reader is woken here. A body that waits is woken by
+    /// the watch even in its own task, where it was polled before the watch read.
+    fn wake_other(&mut self, reader: Reader, own: &Waker) {
+        let other = match reader {
+            Reader::Watch => self.body_waker.take(),
+            Reader::Body => {
+                self.body_waker = None;
+                self.watch_waker.take_if(|waker| !waker.will_wake(own))
+            }
+        };
+        if let Some(waker) = other {
+            waker.wake();
+        }
+    }
+
+    /// Starts reading the body of the next exchange.
+    pub(super) fn begin(&mut self, decoder: Decoder, continue_due: bool) {
+        self.exchange += 1;
+        self.decoder = decoder;
+        self.continue_due = continue_due;
+        self.body_dropped = false;
+        self.body_waker = None;
+        self.received = 0;
+        self.sent = 0;
+    }
+
+    /// Throws away what of the request body lies in the buffer. `true` when that was all of it.
+    pub(super) fn skip_body(&mut self) -> bool {
+        loop {
+            match self.decoder.decode(&mut self.input) {
+                Ok(Decoded::Data(data)) => self.received += data.len() as u64,
+                Ok(Decoded::End) => return true,
+                Ok(Decoded::More) | Err(_) => return false,
+            }
+        }
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(known) => known.clone_from(waker),
+        None => *slot = Some(waker.clone()),
+    }
+}
