@@ -7,3 +7,4 @@ pub mod upstream;
 
 pub mod exchange;
 pub mod listener;
+pub mod telemetry;
