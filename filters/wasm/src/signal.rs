@@ -1,0 +1,136 @@
+//! What other callbacks (an answered callout, a tick) have decided for a stream whose filter is waiting.
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use chain::Response;
+
+use crate::abi::Side;
+
+/// What a waiting stream is told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// `proxy_continue_stream` for the side that waits.
+    Resume,
+    /// `proxy_send_local_response`.
+    Reply(Box<Response>),
+    /// `proxy_close_stream`.
+    Close,
+    /// The vm is dead.
+    Dead,
+    /// Nothing is left that could resume the stream (asked for by Layotto functions).
+    Idle,
+}
+
+#[derive(Default)]
+struct Pending {
+    resume: [bool; 2],
+    reply: Option<Box<Response>>,
+    closed: bool,
+    dead: bool,
+    outstanding: u32,
+    ended: bool,
+}
+
+/// One per stream, shared by its vm and its filter.
+#[derive(Default)]
+pub(crate) struct Signal {
+    pending: Mutex<Pending>,
+    changed: Notify,
+}
+
+impl Signal {
+    pub(crate) fn resume(&self, side: Side) {
+        self.change(|pending| pending.resume[side as usize] = true);
+    }
+
+    /// The first reply or close wins.
+    pub(crate) fn reply(&self, response: Response) {
+        self.change(|pending| {
+            if !pending.ended {
+                pending.reply = Some(Box::new(response));
+                pending.ended = true;
+            }
+        });
+    }
+
+    /// The first reply or close wins.
+    pub(crate) fn close(&self) {
+        self.change(|pending| {
+            pending.closed |= !pending.ended;
+            pending.ended = true;
+        });
+    }
+
+    pub(crate) fn dead(&self) {
+        self.change(|pending| pending.dead = true);
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.pending.lock().outstanding += 1;
+    }
+
+    /// A callout of the stream has had its callback.
+    pub(crate) fn call_ended(&self) {
+        self.change(|pending| pending.outstanding = pending.outstanding.saturating_sub(1));
+    }
+
+    /// Whether a local reply or a close has been decided.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.pending.lock().ended
+    }
+
+    /// Takes a resume out, if one was decided.
+    pub(crate) fn take_resume(&self, side: Side) -> bool {
+        std::mem::take(&mut self.pending.lock().resume[side as usize])
+    }
+
+    /// A resume that came while nothing was held is forgotten.
+    pub(crate) fn forget_resume(&self, side: Side) {
+        self.pending.lock().resume[side as usize] = false;
+    }
+
+    /// What has been decided, if anything. A dead vm's queued reply is dropped with it.
+    pub(crate) fn take(&self, side: Side) -> Option<Event> {
+        let mut pending = self.pending.lock();
+        if pending.dead {
+            return Some(Event::Dead);
+        }
+        if let Some(reply) = pending.reply.take() {
+            return Some(Event::Reply(reply));
+        }
+        if pending.closed {
+            return Some(Event::Close);
+        }
+        std::mem::take(&mut pending.resume[side as usize]).then_some(Event::Resume)
+    }
+
+    /// Waits until something is decided.
+    pub(crate) async fn wait(&self, side: Side) -> Event {
+        self.wait_for(|| self.take(side)).await
+    }
+
+    /// As [`wait`](Self::wait), and ends when no callout of the stream is left either.
+    pub(crate) async fn wait_unless_idle(&self, side: Side) -> Event {
+        self.wait_for(|| {
+            self.take(side).or_else(|| (self.pending.lock().outstanding == 0).then_some(Event::Idle))
+        })
+        .await
+    }
+
+    async fn wait_for(&self, look: impl Fn() -> Option<Event>) -> Event {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable(); // before the look, so that no change falls between the two
+            if let Some(event) = look() {
+                return event;
+            }
+            changed.await;
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Pending)) {
+        change(&mut self.pending.lock());
+        self.changed.notify_waiters();
+    }
+}
