@@ -1,3 +1,4 @@
 //! The proxy.
 
+pub mod admin;
 pub mod telemetry;
