@@ -73,9 +73,9 @@ impl ClusterTelemetry {
         self.requests.inc();
     }
 
-    /// A request is over; `status` is that of the response, if there was one.
-    pub fn request_ended(&self, status: Option<u16>) {
-        if let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) {
+    /// A request is over; `status` is that of its response, or of the failure that took its place.
+    pub fn request_ended(&self, status: Option<StatusCode>) {
+        if let Some(status) = status {
             self.classes.count(status);
         }
     }

@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use super::super::timestamp;
 use super::field::{Facts, Field, Name, Value};
-use super::line::{hex, push_number};
+use super::line::{all_plain, hex, push_number};
 
 /// The keys of contract §7, in its order.
 static KEYS: [(&str, Field); 22] = [
@@ -77,7 +77,7 @@ fn push_list(items: &[&str], line: &mut Vec<u8>) {
 /// Appends text as the inside of a JSON string. Control characters, those of Latin-1 included, become `\u00NN`; what is
 /// not UTF-8 becomes U+FFFD.
 fn escape(text: &[u8], line: &mut Vec<u8>) {
-    if text.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\') {
+    if all_plain(text) {
         return line.extend_from_slice(text); // almost always
     }
     for chunk in text.utf8_chunks() {

@@ -44,6 +44,9 @@ pub(super) fn push_number(number: u64, line: &mut Vec<u8>) {
 /// Appends text in which nothing can end a quotation or a line, or move a terminal's cursor: quotes, backslashes and
 /// everything that is not printable ASCII become `\xNN`.
 fn escape(text: &[u8], line: &mut Vec<u8>) {
+    if all_plain(text) {
+        return line.extend_from_slice(text); // almost always
+    }
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| !is_plain(*byte)) {
         let (plain, others) = rest.split_at(at);
@@ -57,8 +60,13 @@ fn escape(text: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(rest);
 }
 
+/// Whether text needs no escape. It looks at every byte: without an early way out the loop compiles to vector code.
+pub(super) fn all_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, byte| plain & is_plain(*byte))
+}
+
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+    (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\')
 }
 
 /// A byte as two digits.

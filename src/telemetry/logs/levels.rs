@@ -1,6 +1,7 @@
 //! How much is logged: one level for all, and one for each part that needs another.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -44,6 +45,19 @@ struct Levels {
     own: BTreeMap<&'static str, LevelFilter>,
 }
 
+/// A part of the proxy that has a level of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logger(&'static str);
+
+impl FromStr for Logger {
+    type Err = UnknownLogger;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLogger> {
+        let known = LOGGERS.iter().find(|(known, _)| *known == name);
+        known.map(|(name, _)| Self(name)).ok_or_else(|| UnknownLogger { name: name.to_owned() })
+    }
+}
+
 /// No part of the proxy has this name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no logger is named `{name}`; there are {}", names())]
@@ -81,17 +95,10 @@ impl LogLevels {
     }
 
     /// Sets one logger's level.
-    ///
-    /// # Errors
-    ///
-    /// No logger has the name.
-    pub fn set(&self, name: &str, level: LevelFilter) -> Result<(), UnknownLogger> {
-        let known = LOGGERS.iter().find(|(known, _)| *known == name);
-        let (name, _) = known.ok_or_else(|| UnknownLogger { name: name.to_owned() })?;
+    pub fn set(&self, logger: Logger, level: LevelFilter) {
         let mut levels = self.levels.lock();
-        levels.own.insert(name, level);
+        levels.own.insert(logger.0, level);
         self.apply(&levels);
-        Ok(())
     }
 
     fn apply(&self, levels: &Levels) {

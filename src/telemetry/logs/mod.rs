@@ -20,7 +20,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use super::destination::Destination;
 use super::writer::{Report, Writer};
 
-pub use levels::{GUEST_TARGET, LogLevels, UnknownLogger};
+pub use levels::{GUEST_TARGET, LogLevels, Logger, UnknownLogger};
 
 /// What a log line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +140,12 @@ impl<'a> MakeWriter<'a> for Lines {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+/// Levels of logs that nobody reads, at `info`.
+#[cfg(test)]
+pub(crate) fn levels_for_tests() -> LogLevels {
+    LogLevels::new(LevelFilter::INFO).1
 }
 
 #[cfg(test)]

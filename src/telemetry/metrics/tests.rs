@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chain::{Connection, Exchange};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 
 use super::*;
 
@@ -55,7 +55,7 @@ fn a_clusters_requests_are_counted_under_envoys_names() {
     let metrics = Metrics::new("1.2.3");
     let cluster = metrics.cluster("app");
     cluster.request_started();
-    cluster.request_ended(Some(200));
+    cluster.request_ended(Some(StatusCode::OK));
     cluster.request_started();
     cluster.retried();
     cluster.timed_out();
@@ -113,7 +113,7 @@ fn stats_give_envoys_metrics_the_names_of_envoys_stats() {
     let listener = metrics.listener("business", AccessLog::none());
     listener.exchange_started();
     listener.exchange_ended(&exchange(Some(404)));
-    metrics.cluster("app").request_ended(Some(201));
+    metrics.cluster("app").request_ended(Some(StatusCode::CREATED));
     metrics.config_loaded(4);
     let text = metrics.stats();
     has(

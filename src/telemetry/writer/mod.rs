@@ -21,6 +21,8 @@ const MAX_LINES: usize = 8192;
 const MAX_BYTES: usize = 4 << 20;
 /// A batch of this many bytes leaves at once: a pipe takes no more in one write.
 const BATCH: usize = 64 << 10;
+/// So does one of this many lines, long before short ones fill the queue.
+const BATCH_LINES: usize = 1024;
 
 /// The lines that wait, and the thread that writes them. Dropping it ends the thread after the lines that it has.
 pub(super) struct Writer {
@@ -80,7 +82,8 @@ impl Writer {
         queue.bytes.extend_from_slice(line);
         queue.lines += 1;
         queue.taken += 1;
-        let wake = before == 0 || (before < BATCH && queue.bytes.len() >= BATCH);
+        let full = queue.lines == BATCH_LINES || (before < BATCH && queue.bytes.len() >= BATCH);
+        let wake = queue.lines == 1 || full;
         drop(queue);
         if wake {
             self.shared.work.notify_one();
@@ -148,7 +151,8 @@ impl Shared {
             }
             self.work.wait(&mut queue);
         }
-        if queue.bytes.len() < BATCH && queue.flushes == 0 && !queue.closed {
+        let full = queue.bytes.len() >= BATCH || queue.lines >= BATCH_LINES;
+        if !full && queue.flushes == 0 && !queue.closed {
             self.work.wait_for(&mut queue, self.linger);
         }
         std::mem::swap(&mut queue.bytes, batch);
