@@ -9,3 +9,10 @@ pub mod upstream;
 
 pub mod exchange;
 pub mod listener;
+
+pub mod admin;
+pub mod live;
+
+pub mod server;
+
+pub mod cli;

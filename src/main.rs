@@ -1,1 +1,7 @@
-fn main() {}
+//! The `outrigger` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    outrigger::cli::main()
+}

@@ -5,14 +5,15 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry as Series, Result};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry as Series, Result,
+};
 use wasm::{Observer, Sample};
 
 use crate::registry::Registry;
 
 /// Upper bounds in seconds: from a header filter to a call chain.
-const BUCKETS: [f64; 14] =
-    [1e-6, 2.5e-6, 1e-5, 2.5e-5, 1e-4, 2.5e-4, 1e-3, 2.5e-3, 1e-2, 2.5e-2, 0.1, 0.25, 1.0, 2.5];
+const BUCKETS: [f64; 14] = [1e-6, 2.5e-6, 1e-5, 2.5e-5, 1e-4, 2.5e-4, 1e-3, 2.5e-3, 1e-2, 2.5e-2, 0.1, 0.25, 1.0, 2.5];
 
 /// Metrics of all functions.
 pub struct Metrics {
@@ -41,7 +42,10 @@ impl Metrics {
                 &["function", "version", "code_class"],
             )?,
             guest: histogram("outrigger_function_guest_seconds", "Time inside the guest, by exchange.")?,
-            host_calls: histogram("outrigger_function_host_call_seconds", "Time of dispatched host calls, by exchange.")?,
+            host_calls: histogram(
+                "outrigger_function_host_call_seconds",
+                "Time of dispatched host calls, by exchange.",
+            )?,
             waited: histogram("outrigger_function_wait_seconds", "Time waited for a vm, by exchange.")?,
             traps: IntCounterVec::new(
                 Opts::new("outrigger_function_traps_total", "Traps of guests."),
@@ -151,7 +155,8 @@ impl Recorder {
 impl Observer for Recorder {
     fn exchange_ended(&self, sample: Sample) {
         let Some(series) = self.series.get() else { return };
-        let class = sample.status.map_or(CLASSES.len() - 1, |status| usize::from(status.as_u16() / 100).clamp(1, 5) - 1);
+        let class =
+            sample.status.map_or(CLASSES.len() - 1, |status| usize::from(status.as_u16() / 100).clamp(1, 5) - 1);
         series.exchanges[class].inc();
         series.guest.observe(sample.guest.as_secs_f64());
         series.host_calls.observe(sample.host_calls.as_secs_f64());

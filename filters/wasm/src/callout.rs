@@ -33,13 +33,7 @@ async fn deliver(cell: &Weak<VmCell>, token: u32, stream: Option<u32>, answer: H
     cell.work(guard, |mut vm| async move { on_http_call_response(&mut vm, token, stream, answer, took).await }).await;
 }
 
-async fn on_http_call_response(
-    vm: &mut Vm,
-    token: u32,
-    stream: Option<u32>,
-    answer: HttpAnswer,
-    took: Duration,
-) {
+async fn on_http_call_response(vm: &mut Vm, token: u32, stream: Option<u32>, answer: HttpAnswer, took: Duration) {
     let (response, status) = match answer {
         HttpAnswer::Response { head, body, trailers } => (CallResponse { head: Some(head), body, trailers }, (0, "")),
         HttpAnswer::Failed => {

@@ -34,10 +34,14 @@ impl Engine {
         let ticked = inner.weak();
         std::thread::Builder::new()
             .name("wasm-epoch".into())
-            .spawn(move || tick(&receiver, || ticked.upgrade().is_some_and(|engine| {
-                engine.increment_epoch();
-                true
-            })))
+            .spawn(move || {
+                tick(&receiver, || {
+                    ticked.upgrade().is_some_and(|engine| {
+                        engine.increment_epoch();
+                        true
+                    })
+                })
+            })
             .map_err(wasmtime::Error::new)?;
         Ok(Arc::new(Self { inner, _clock: sender }))
     }

@@ -87,6 +87,8 @@ pub(crate) struct Guest {
     last_token: u32,
     /// Set by `proxy_set_tick_period_milliseconds` and taken when the call has returned.
     pub(crate) new_tick_period: Option<Duration>,
+    /// Queues that the vm has registered and that are not yet announced to it.
+    pub(crate) registered_queues: Vec<u32>,
     /// Time that host calls of the running guest call have waited.
     pub(crate) waited: Duration,
     /// Host calls of the running guest call that left through dispatch.
@@ -116,6 +118,7 @@ impl Guest {
             actions: Vec::new(),
             last_token: 0,
             new_tick_period: None,
+            registered_queues: Vec::new(),
             waited: Duration::ZERO,
             calls_out: 0,
             root_properties: HashMap::new(),
@@ -152,6 +155,11 @@ impl Guest {
         if self.streams.contains_key(&context) {
             self.actions.push((context, action));
         }
+    }
+
+    /// Whether the callback has asked for something that starts after it.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.outgoing.is_empty() || self.new_tick_period.is_some() || !self.registered_queues.is_empty()
     }
 
     /// A token for a callout: unique while the vm lives, its low bits saying "HTTP" as in Envoy.

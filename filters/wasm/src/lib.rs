@@ -29,6 +29,7 @@ mod process;
 mod rebuild;
 mod settings;
 mod shared_data;
+mod shared_queue;
 mod signal;
 mod start;
 mod stream;

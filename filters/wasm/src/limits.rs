@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use wasmtime::{Result, ResourceLimiter};
+use wasmtime::{ResourceLimiter, Result};
 
 /// Length of one epoch. Ten of them make the default CPU budget, so a loop is cut within a tenth of it.
 pub(crate) const TICK: Duration = Duration::from_millis(5);

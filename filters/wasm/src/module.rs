@@ -9,12 +9,8 @@ use crate::engine::Engine;
 use crate::load_error::LoadError;
 
 /// The ABI markers that are accepted.
-pub(crate) const MARKERS: [&str; 4] = [
-    "proxy_abi_version_0_1_0",
-    "proxy_abi_version_0_2_0",
-    "proxy_abi_version_0_2_1",
-    "proxy_abi_version_0_2_100",
-];
+pub(crate) const MARKERS: [&str; 4] =
+    ["proxy_abi_version_0_1_0", "proxy_abi_version_0_2_0", "proxy_abi_version_0_2_1", "proxy_abi_version_0_2_100"];
 
 /// Exports that hand memory to the host; the first that is there is used.
 pub(crate) const ALLOCATORS: [&str; 2] = ["proxy_on_memory_allocate", "malloc"];
@@ -35,6 +31,7 @@ const CALLED_EXPORTS: &[(&str, &[(usize, usize)])] = &[
     ("proxy_on_vm_start", &[(2, 1)]),
     ("proxy_on_configure", &[(2, 1)]),
     ("proxy_on_tick", &[(1, 0)]),
+    ("proxy_on_queue_ready", &[(2, 0)]),
     ("proxy_on_request_headers", &[(3, 1), (2, 1)]),
     ("proxy_on_request_body", &[(3, 1)]),
     ("proxy_on_request_trailers", &[(2, 1)]),
@@ -96,9 +93,9 @@ fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     let refuse = |message: &str| Err(LoadError::new("compile", message));
     match bytes {
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
-        [0, b'a', b's', b'm', _, 0, 1, 0, ..] => {
-            refuse("the file is a WebAssembly component, not a core module; build the function for the target `wasm32-wasip1`")
-        }
+        [0, b'a', b's', b'm', _, 0, 1, 0, ..] => refuse(
+            "the file is a WebAssembly component, not a core module; build the function for the target `wasm32-wasip1`",
+        ),
         [] => refuse("the file is empty"),
         [0, b'a', b's', b'm', ..] => refuse("the file is a WebAssembly module of an unknown version, or cut short"),
         _ => refuse("the file is not a WebAssembly module: it does not begin with `\\0asm`"),
@@ -114,7 +111,9 @@ fn abi(exports: &HashSet<String>) -> Result<String, LoadError> {
     let found = found.map_or("none".into(), |name| format!("`{name}`"));
     Err(LoadError::new(
         "abi",
-        format!("the module exports no Proxy-Wasm ABI marker that is known (found {found}; accepted are {accepted}); is it a Proxy-Wasm module?"),
+        format!(
+            "the module exports no Proxy-Wasm ABI marker that is known (found {found}; accepted are {accepted}); is it a Proxy-Wasm module?"
+        ),
     ))
 }
 

@@ -30,7 +30,8 @@ pub fn encode<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<u8> {
 
 /// The length that [`encode`] would give.
 pub(crate) fn encoded_len<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> usize {
-    let (count, data) = pairs.fold((0, 0), |(count, data), (key, value)| (count + 1, data + key.len() + value.len() + 2));
+    let (count, data) =
+        pairs.fold((0, 0), |(count, data), (key, value)| (count + 1, data + key.len() + value.len() + 2));
     if count == 0 { 0 } else { 4 + count * 8 + data }
 }
 

@@ -14,6 +14,7 @@ use crate::module::Module;
 use crate::process::Process;
 use crate::settings::Settings;
 use crate::shared_data::SharedDataHandle;
+use crate::shared_queue::SharedQueues;
 
 /// What the vms of a pool have in common.
 pub(crate) struct Plugin {
@@ -21,6 +22,7 @@ pub(crate) struct Plugin {
     pub(crate) module: Arc<Module>,
     pub(crate) log: GuestLog,
     pub(crate) shared_data: SharedDataHandle,
+    pub(crate) shared_queues: Arc<SharedQueues>,
     pub(crate) metrics: GuestMetricsHandle,
     pub(crate) started: Instant,
     id: Arc<str>,
@@ -44,6 +46,7 @@ impl Plugin {
         Arc::new(Self {
             log: GuestLog::new(Arc::clone(&id), settings.version, settings.log_level),
             shared_data: process.shared_data.open(&settings.vm_id),
+            shared_queues: Arc::clone(&process.shared_queues),
             metrics: process.metrics.open(&id),
             started: Instant::now(),
             root_scope: ArcSwapOption::empty(),

@@ -183,6 +183,12 @@ impl Pool {
         self.plugin.log.set_level(level);
     }
 
+    /// The level below which the guest's lines are dropped.
+    #[must_use]
+    pub fn log_level(&self) -> Level {
+        self.plugin.log.level()
+    }
+
     /// The bounds of the number of vms.
     #[must_use]
     pub fn instances(&self) -> Instances {

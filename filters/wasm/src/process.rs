@@ -11,12 +11,14 @@ use crate::engine::Engine;
 use crate::guest_metrics::GuestMetrics;
 use crate::host::{self, Linkers};
 use crate::shared_data::SharedData;
+use crate::shared_queue::SharedQueues;
 
 /// The Proxy-Wasm host of a process.
 pub struct Process {
     pub(crate) engine: Arc<Engine>,
     pub(crate) linkers: Linkers,
     pub(crate) shared_data: Arc<SharedData>,
+    pub(crate) shared_queues: Arc<SharedQueues>,
     pub(crate) metrics: GuestMetrics,
     /// Where guests run that no exchange is polling: callouts' callbacks, ticks, calls on fibers, new vms.
     pub(crate) runtime: Handle,
@@ -36,15 +38,14 @@ impl Process {
     pub fn new(metrics: GuestMetrics, runtime: Handle, max_vms: usize) -> Result<Arc<Self>> {
         let engine = Engine::start()?;
         let linkers = host::link(engine.get())?;
-        let (shared_data, vms) = Default::default();
-        Ok(Arc::new(Self { engine, linkers, shared_data, metrics, runtime, vms, max_vms }))
+        let (shared_data, shared_queues, vms) = Default::default();
+        Ok(Arc::new(Self { engine, linkers, shared_data, shared_queues, metrics, runtime, vms, max_vms }))
     }
 
     /// `None` when the process has all the vms that it may have.
     pub(crate) fn permit(&self) -> Option<VmPermit> {
-        let taken = self.vms.fetch_update(Ordering::AcqRel, Ordering::Acquire, |vms| {
-            (vms < self.max_vms).then_some(vms + 1)
-        });
+        let taken =
+            self.vms.fetch_update(Ordering::AcqRel, Ordering::Acquire, |vms| (vms < self.max_vms).then_some(vms + 1));
         taken.is_ok().then(|| VmPermit(Arc::clone(&self.vms)))
     }
 

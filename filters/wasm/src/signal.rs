@@ -112,10 +112,8 @@ impl Signal {
 
     /// As [`wait`](Self::wait), and ends when no callout of the stream is left either.
     pub(crate) async fn wait_unless_idle(&self, side: Side) -> Event {
-        self.wait_for(|| {
-            self.take(side).or_else(|| (self.pending.lock().outstanding == 0).then_some(Event::Idle))
-        })
-        .await
+        self.wait_for(|| self.take(side).or_else(|| (self.pending.lock().outstanding == 0).then_some(Event::Idle)))
+            .await
     }
 
     async fn wait_for(&self, look: impl Fn() -> Option<Event>) -> Event {

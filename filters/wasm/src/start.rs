@@ -183,11 +183,13 @@ pub(crate) async fn configure(vm: &mut Vm) -> Result<(), LoadError> {
     let settings = &vm.guest().plugin.settings;
     let (vm_size, size) = (len(&settings.vm_configuration), len(&settings.configuration));
     if let Some(on_vm_start) = vm.exports.on_vm_start.clone() {
-        let accepted = run_phase(vm, Phase::VmStart, "proxy_on_vm_start", &on_vm_start, (ROOT, vm_size), "vm_start").await?;
+        let accepted =
+            run_phase(vm, Phase::VmStart, "proxy_on_vm_start", &on_vm_start, (ROOT, vm_size), "vm_start").await?;
         refused(accepted, "vm_start", "proxy_on_vm_start")?;
     }
     if let Some(on_configure) = vm.exports.on_configure.clone() {
-        let accepted = run_phase(vm, Phase::Configuring, "proxy_on_configure", &on_configure, (ROOT, size), "configure").await?;
+        let accepted =
+            run_phase(vm, Phase::Configuring, "proxy_on_configure", &on_configure, (ROOT, size), "configure").await?;
         refused(accepted, "configure", "proxy_on_configure")?;
     }
     vm.guest_mut().phase = Phase::Running;
@@ -209,9 +211,9 @@ where
 {
     vm.guest_mut().phase = phase;
     let budget = vm.guest().plugin.settings.limits.start;
-    vm.enter(callback, function, ROOT, params, budget)
-        .await
-        .map_err(|trap| LoadError::new(step, format!("the guest's `{callback}` failed ({}): {}", trap.reason, trap.message)))
+    vm.enter(callback, function, ROOT, params, budget).await.map_err(|trap| {
+        LoadError::new(step, format!("the guest's `{callback}` failed ({}): {}", trap.reason, trap.message))
+    })
 }
 
 /// Layotto's host never looked at the answer, but a guest that says no means it.

@@ -84,7 +84,12 @@ impl StreamHandle {
             }
             let action = on_headers(&mut vm, id, Side::Request, end).await?;
             let stream = vm.guest_mut().streams.get_mut(&id);
-            Ok((action, stream.and_then(|stream| settle_head(&mut stream.request.head, &mut stream.waiting[0], &stream.signal, Side::Request, action))))
+            Ok((
+                action,
+                stream.and_then(|stream| {
+                    settle_head(&mut stream.request.head, &mut stream.waiting[0], &stream.signal, Side::Request, action)
+                }),
+            ))
         });
         self.seen(called.await, spare)
     }
@@ -98,13 +103,26 @@ impl StreamHandle {
         let spare = self.pool.is_fail_open().then(|| head.clone());
         let id = self.id;
         let called = self.cell.work(guard, move |mut vm| async move {
-            let Some(stream) = vm.guest_mut().streams.get_mut(&id) else { return Ok((HeadersAction::Continue, Some(head))) };
+            let Some(stream) = vm.guest_mut().streams.get_mut(&id) else {
+                return Ok((HeadersAction::Continue, Some(head)));
+            };
             stream.responding = true;
             stream.answer = Answer::Closed;
             stream.response.head = Some(head);
             let action = on_headers(&mut vm, id, Side::Response, end).await?;
             let stream = vm.guest_mut().streams.get_mut(&id);
-            Ok((action, stream.and_then(|stream| settle_head(&mut stream.response.head, &mut stream.waiting[1], &stream.signal, Side::Response, action))))
+            Ok((
+                action,
+                stream.and_then(|stream| {
+                    settle_head(
+                        &mut stream.response.head,
+                        &mut stream.waiting[1],
+                        &stream.signal,
+                        Side::Response,
+                        action,
+                    )
+                }),
+            ))
         });
         self.seen(called.await, spare)
     }

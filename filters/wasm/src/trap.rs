@@ -26,7 +26,12 @@ impl Trap {
 
     /// A call that was left before it returned.
     pub(crate) fn abandoned() -> Self {
-        Self { callback: "", reason: "other", message: "a guest call was left before it returned".into(), exit_code: None }
+        Self {
+            callback: "",
+            reason: "other",
+            message: "a guest call was left before it returned".into(),
+            exit_code: None,
+        }
     }
 }
 

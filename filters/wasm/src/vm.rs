@@ -125,18 +125,24 @@ impl Vm {
                 settle_action(guest, running, id, action);
             }
         }
-        // A canary has no cell: what it started ends with it.
-        let Some(cell) = (!guest.outgoing.is_empty() || guest.new_tick_period.is_some())
-            .then(|| self.cell.upgrade())
-            .flatten()
-        else {
-            return;
-        };
+        if guest.has_news()
+            && let Some(cell) = self.cell.upgrade()
+        {
+            self.start_what_was_asked(&cell);
+        }
+    }
+
+    /// Starts callouts, announcements and the timer. A canary has no cell: what it asked for ends with it.
+    fn start_what_was_asked(&mut self, cell: &Arc<VmCell>) {
+        let guest = self.store.data_mut();
         for outgoing in guest.outgoing.drain(..) {
-            callout::start(&cell, outgoing);
+            callout::start(cell, outgoing);
+        }
+        for token in guest.registered_queues.drain(..) {
+            guest.plugin.shared_queues.announce_to(token, cell);
         }
         if let Some(period) = guest.new_tick_period.take() {
-            self.set_tick_period(&cell, period);
+            self.set_tick_period(cell, period);
         }
     }
 

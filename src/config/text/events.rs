@@ -211,7 +211,7 @@ fn syntax(error: &ScanError) -> Problem {
 fn with_line_hint(problem: Problem, text: &str) -> Problem {
     let line = problem.line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
     match problem.hint {
-        None if line.contains("${") => problem.hint("inside `{}` and `[]` a variable stands in quotes: `\"${NAME}\"`"),
+        None if line.contains("${") => problem.hint("a variable is written `${NAME}` or `${NAME:-default}`"),
         None if line.contains('\t') => problem.hint("YAML is indented with spaces, not with tabs"),
         _ => problem,
     }

@@ -12,7 +12,7 @@ use tracing_subscriber::{Registry, reload};
 use super::bridge;
 
 /// The target of lines that guests write. Their level is their function's own (`log_level`), so all that get here pass.
-pub const GUEST_TARGET: &str = "guest";
+pub const GUEST_TARGET: &str = "outrigger::guest";
 
 /// Parts of the proxy by the names that `/logging` gives them, and the targets that their lines carry.
 const LOGGERS: &[(&str, &str)] = &[

@@ -49,7 +49,7 @@ fn a_json_line_has_its_fields_beside_the_message() {
     });
     let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(line["level"], "WARN");
-    assert_eq!(line["target"], "guest");
+    assert_eq!(line["target"], GUEST_TARGET);
     assert_eq!(line["message"], "quote \" and \n break");
     assert_eq!(line["function"], "id_1");
     assert_eq!(line["version"], 3);

@@ -68,11 +68,7 @@ impl GuestMetrics {
 
     /// A handle for one version of a function.
     pub(crate) fn open(&self, function: &Arc<str>) -> GuestMetricsHandle {
-        GuestMetricsHandle {
-            exported: Arc::clone(&self.0),
-            function: Arc::clone(function),
-            defined: RwLock::default(),
-        }
+        GuestMetricsHandle { exported: Arc::clone(&self.0), function: Arc::clone(function), defined: RwLock::default() }
     }
 }
 

@@ -10,8 +10,25 @@ const HELP: &str = "Defined by a function.";
 
 /// Upper bounds of a histogram's buckets: Envoy's, since guests record with those in mind (mostly milliseconds).
 const BUCKETS: &[f64] = &[
-    0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 30_000.0, 60_000.0,
-    300_000.0, 600_000.0, 1_800_000.0, 3_600_000.0,
+    0.5,
+    1.0,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1000.0,
+    2500.0,
+    5000.0,
+    10_000.0,
+    30_000.0,
+    60_000.0,
+    300_000.0,
+    600_000.0,
+    1_800_000.0,
+    3_600_000.0,
 ];
 
 /// ABI "proxy_metric_type_t".
@@ -56,7 +73,9 @@ impl Kind {
 impl Series {
     pub(super) fn new(kind: Kind, name: &str, function: &str) -> Result<Self> {
         Ok(match kind {
-            Kind::Counter => Self::Counter(IntCounter::with_opts(Opts::new(name, HELP).const_label("function", function))?),
+            Kind::Counter => {
+                Self::Counter(IntCounter::with_opts(Opts::new(name, HELP).const_label("function", function))?)
+            }
             Kind::Gauge => Self::Gauge(IntGauge::with_opts(Opts::new(name, HELP).const_label("function", function))?),
             Kind::Histogram => {
                 let opts = HistogramOpts::new(name, HELP).const_label("function", function).buckets(BUCKETS.to_vec());

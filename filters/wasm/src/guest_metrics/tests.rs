@@ -49,7 +49,8 @@ fn values_follow_the_rules_of_their_kind() {
     assert_eq!(histogram.get(), Err(Status::BadArgument));
     assert_eq!(histogram.increment(1), Err(Status::BadArgument));
     let exported = process.scrape();
-    for line in ["c{function=\"f\"} 5", "g{function=\"f\"} -1", "h_sum{function=\"f\"} 7", "h_count{function=\"f\"} 1"] {
+    for line in ["c{function=\"f\"} 5", "g{function=\"f\"} -1", "h_sum{function=\"f\"} 7", "h_count{function=\"f\"} 1"]
+    {
         assert!(exported.iter().any(|exported| exported == line), "{line} is not in {exported:?}");
     }
 }

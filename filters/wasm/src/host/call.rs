@@ -71,7 +71,11 @@ impl Rows<'_> {
     }
 
     /// A host call that hands bytes to the guest in memory of the guest's allocator, unless it gives `None`.
-    pub(crate) fn copying<A, R: Into<Option<CopyOut>>>(&mut self, name: &'static str, body: impl Body<A, R>) -> Result<()> {
+    pub(crate) fn copying<A, R: Into<Option<CopyOut>>>(
+        &mut self,
+        name: &'static str,
+        body: impl Body<A, R>,
+    ) -> Result<()> {
         body.link_copying(self.linkers, self.module, name)
     }
 
@@ -155,6 +159,7 @@ body!(a: A1, b: A2, c: A3, d: A4, e: A5, f: A6, g: A7);
 body!(a: A1, b: A2, c: A3, d: A4, e: A5, f: A6, g: A7, h: A8);
 body!(a: A1, b: A2, c: A3, d: A4, e: A5, f: A6, g: A7, h: A8, i: A9);
 body!(a: A1, b: A2, c: A3, d: A4, e: A5, f: A6, g: A7, h: A8, i: A9, j: A10);
+body!(a: A1, b: A2, c: A3, d: A4, e: A5, f: A6, g: A7, h: A8, i: A9, j: A10, k: A11, l: A12);
 
 /// The only place that turns the end of a host call into a status or a trap.
 fn status(result: HostResult<()>) -> Result<u32> {

@@ -35,7 +35,8 @@ pub(super) fn proxy_http_call(
     let timeout = i32::try_from(timeout_ms).map_err(|_| Status::BadArgument)?;
     call.memory.put_u32(token_out, 0)?; // proves the address before anything starts
     let scope = call.guest.scope().ok_or(Status::BadArgument)?;
-    let request = HttpCall { target, head, body, trailers, timeout: Duration::from_millis(timeout.unsigned_abs().into()) };
+    let request =
+        HttpCall { target, head, body, trailers, timeout: Duration::from_millis(timeout.unsigned_abs().into()) };
     let answer = scope.http_call(call.guest.plugin.id(), request).map_err(|refusal| match refusal {
         Refusal::Unknown => Status::BadArgument,
         Refusal::Budget => Status::InternalFailure,

@@ -9,6 +9,7 @@ mod call;
 mod clocks;
 mod contexts;
 mod foreign_functions;
+mod grpc_calls;
 mod header_maps;
 mod http_calls;
 mod layotto;
@@ -16,6 +17,7 @@ mod logging;
 mod metrics;
 mod properties;
 mod shared_data;
+mod shared_queues;
 mod streams;
 mod wasi;
 
@@ -63,6 +65,17 @@ pub(crate) fn link(engine: &wasmtime::Engine) -> Result<Linkers> {
     // Shared key-value store
     env.copying("proxy_get_shared_data", shared_data::proxy_get_shared_data)?;
     env.plain("proxy_set_shared_data", shared_data::proxy_set_shared_data)?;
+    // Shared queues
+    env.plain("proxy_register_shared_queue", shared_queues::proxy_register_shared_queue)?;
+    env.plain("proxy_resolve_shared_queue", shared_queues::proxy_resolve_shared_queue)?;
+    env.copying("proxy_dequeue_shared_queue", shared_queues::proxy_dequeue_shared_queue)?;
+    env.plain("proxy_enqueue_shared_queue", shared_queues::proxy_enqueue_shared_queue)?;
+    // gRPC calls
+    env.plain("proxy_grpc_call", grpc_calls::proxy_grpc_call)?;
+    env.plain("proxy_grpc_stream", grpc_calls::proxy_grpc_stream)?;
+    env.plain("proxy_grpc_send", grpc_calls::proxy_grpc_send)?;
+    env.plain("proxy_grpc_close", grpc_calls::proxy_grpc_close)?;
+    env.plain("proxy_grpc_cancel", grpc_calls::proxy_grpc_cancel)?;
     // Metrics
     env.plain("proxy_define_metric", metrics::proxy_define_metric)?;
     env.plain("proxy_increment_metric", metrics::proxy_increment_metric)?;

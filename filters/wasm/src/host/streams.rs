@@ -79,7 +79,9 @@ pub(super) fn proxy_send_local_response(
         response.head.headers.entry(CONTENT_TYPE).or_insert(text);
         response.body = Body::full(body);
     }
-    stream.exchange.record(|record| record.details = Some(if details.is_empty() { "wasm_local_reply".into() } else { details.into() }));
+    stream.exchange.record(|record| {
+        record.details = Some(if details.is_empty() { "wasm_local_reply".into() } else { details.into() })
+    });
     call.guest.act(Action::Reply(Box::new(response)));
     Ok(())
 }

@@ -16,8 +16,8 @@ use crate::stream::Stream;
 
 /// Bits of `response.flags` by the names that the access log has for them (Envoy's order).
 const FLAGS: [&str; 27] = [
-    "LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "NR", "DI", "FI", "RL", "UAEX", "RLSE", "DC", "URX", "SI", "IH", "DPE",
-    "UMSDR", "RFCF", "NFCF", "DT", "UPE", "NC", "OM", "DF",
+    "LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "NR", "DI", "FI", "RL", "UAEX", "RLSE", "DC", "URX", "SI", "IH",
+    "DPE", "UMSDR", "RFCF", "NFCF", "DT", "UPE", "NC", "OM", "DF",
 ];
 
 pub(super) fn request(stream: &Stream, path: &[&[u8]]) -> Lookup {
@@ -31,7 +31,9 @@ pub(super) fn request(stream: &Stream, path: &[&[u8]]) -> Lookup {
             [b"duration"] if stream.logging => Ok(duration(exchange.started().elapsed())),
             [b"duration"] => Err(Missing::Unavailable),
             [b"size"] => request_size(head, received).map(number),
-            [b"total_size"] => Ok(number(len(head.map(MapRef::Request)) + received + len(trailers.map(MapRef::Fields)))),
+            [b"total_size"] => {
+                Ok(number(len(head.map(MapRef::Request)) + received + len(trailers.map(MapRef::Fields))))
+            }
             _ => of_request_head(head, path),
         }
     })

@@ -115,7 +115,8 @@ fn a_response_is_described_from_its_head_on() {
     for path in ["response.flags", "response.size", "response.total_size", "response.headers_bytes"] {
         assert_eq!(number(&stream, path), 0, "{path}");
     }
-    let (mut head, ()) = http::Response::builder().status(503).header("grpc-status", "14").body(()).unwrap().into_parts();
+    let (mut head, ()) =
+        http::Response::builder().status(503).header("grpc-status", "14").body(()).unwrap().into_parts();
     head.headers.insert("x", HeaderValue::from_static("1"));
     stream.response.head = Some(head);
     stream.exchange.record(|record| {

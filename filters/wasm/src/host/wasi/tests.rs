@@ -4,7 +4,10 @@ use super::*;
 
 /// Every function of preview 1 with its type, by hand: the other way round from the table.
 const PREVIEW_1: &[(&str, &str)] = &[
-    ("args_get args_sizes_get environ_get environ_sizes_get clock_res_get fd_fdstat_get fd_fdstat_set_flags", "i32 i32"),
+    (
+        "args_get args_sizes_get environ_get environ_sizes_get clock_res_get fd_fdstat_get fd_fdstat_set_flags",
+        "i32 i32",
+    ),
     ("fd_filestat_get fd_prestat_get fd_renumber fd_tell random_get sock_shutdown", "i32 i32"),
     ("sched_yield", ""),
     ("fd_close fd_datasync fd_sync proc_raise", "i32"),
