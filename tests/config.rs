@@ -12,7 +12,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| path.extension().is_some_and(|found| found == ending))
         .collect();
     files.sort();
@@ -20,7 +20,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
 }
 
 fn file_name(path: &Path) -> &str {
-    path.file_name().unwrap().to_str().unwrap()
+    path.file_name().and_then(|name| name.to_str()).expect("the files have plain names")
 }
 
 /// No variable is set, whatever the machine has.
@@ -29,7 +29,7 @@ fn no_variables(_: &str) -> Option<String> {
 }
 
 fn problems(path: &Path) -> config::Problems {
-    match config::read_with(fs::read(path).unwrap(), file_name(path), &no_variables) {
+    match config::read_with(fs::read(path).expect("a readable file"), file_name(path), &no_variables) {
         Ok(_) => panic!("{} has no problem", path.display()),
         Err(problems) => problems,
     }
@@ -74,7 +74,7 @@ fn every_golden_file_has_its_configuration() {
 
 fn read(path: &str) -> config::Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    config::read_with(fs::read(&path).unwrap(), file_name(&path), &no_variables)
+    config::read_with(fs::read(&path).expect("a readable file"), file_name(&path), &no_variables)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

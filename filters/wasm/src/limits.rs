@@ -69,25 +69,42 @@ impl ResourceLimiter for MemoryLimit {
 /// The time that one guest call may take, counted in epoch ticks that find the guest running.
 #[derive(Debug, Default)]
 pub(crate) struct CpuBudget {
-    left: u64,
-    /// Whether a tick found the guest running: its next vms are yielding ones.
+    ticks: u64,
+    most: u64,
+    /// Whether the guest ran through a whole time slice: its next vms are yielding ones.
     pub(crate) overran: bool,
 }
 
 impl CpuBudget {
-    /// Begins a call. A call that starts late in a tick meets the first one at once, hence one more.
+    /// Begins a call. One that starts late in a tick meets the first one at once: that one says nothing yet.
     pub(crate) fn begin(&mut self, budget: Duration) {
-        self.left = ticks(budget) + 1;
+        self.ticks = 0;
+        self.most = ticks(budget);
     }
 
     /// A tick found the guest running; `false` when the budget is used up.
     pub(crate) fn tick(&mut self) -> bool {
-        self.overran = true;
-        self.left = self.left.saturating_sub(1);
-        self.left > 0
+        self.ticks += 1;
+        self.overran |= self.ticks > 1;
+        self.ticks <= self.most
     }
 }
 
 fn ticks(budget: Duration) -> u64 {
     u64::try_from(budget.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_tick_says_nothing_and_the_last_one_ends_the_call() {
+        let mut budget = CpuBudget::default();
+        budget.begin(3 * TICK);
+        assert!(budget.tick() && !budget.overran);
+        assert!(budget.tick() && budget.overran);
+        assert!(budget.tick());
+        assert!(!budget.tick());
+    }
 }

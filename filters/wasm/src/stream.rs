@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use chain::Exchange;
 use dispatch::Scope;
-use http::{HeaderMap, request, response};
+use http::{HeaderMap, HeaderValue, request, response};
 
 use crate::abi::{BodyAction, Side};
 use crate::header_map::{MapMut, MapRef};
@@ -74,6 +74,8 @@ impl<H> Half<H> {
 pub(crate) struct Stream {
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) scope: Option<Arc<Scope>>,
+    /// `x-request-id`, as the request had it.
+    pub(crate) request_id: Option<HeaderValue>,
     pub(crate) signal: Arc<Signal>,
     pub(crate) request: Half<request::Parts>,
     pub(crate) response: Half<response::Parts>,
@@ -99,13 +101,14 @@ pub(crate) enum Answer {
 }
 
 impl Stream {
-    pub(crate) fn new(exchange: Arc<Exchange>, signal: Arc<Signal>) -> Self {
+    pub(crate) fn new(exchange: Arc<Exchange>, signal: Arc<Signal>, head: request::Parts) -> Self {
         let scope = exchange.get::<Arc<Scope>>();
         Self {
             exchange,
             scope,
             signal,
-            request: Half::default(),
+            request_id: head.headers.get("x-request-id").cloned(),
+            request: Half { head: Some(head), ..Half::default() },
             response: Half::default(),
             answer: Answer::Closed,
             waiting: [false; 2],

@@ -70,12 +70,11 @@ impl StreamHandle {
 
     /// Creates the context and runs the request headers callback, under one lock.
     pub(crate) async fn open_request(&self, guard: VmGuard, head: request::Parts, end: bool) -> Seen<request::Parts> {
-        let mut stream = Stream::new(Arc::clone(&self.exchange), Arc::clone(&self.signal));
+        let spare = self.pool.is_fail_open().then(|| head.clone());
+        let mut stream = Stream::new(Arc::clone(&self.exchange), Arc::clone(&self.signal), head);
         if self.pool.facts().layotto {
             stream.answer = Answer::Open;
         }
-        let spare = self.pool.is_fail_open().then(|| head.clone());
-        stream.request.head = Some(head);
         let id = self.id;
         let called = self.cell.work(guard, move |mut vm| async move {
             vm.guest_mut().streams.insert(id, stream);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use http::request;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -189,14 +188,8 @@ impl Rate {
 }
 
 fn request_id(stream: &Stream) -> Option<String> {
-    let of = |head: &request::Parts| {
-        let id = head.headers.get("x-request-id")?;
-        Some(escape(id.as_bytes(), MAX_REQUEST_ID).into_owned())
-    };
-    match &stream.request.head {
-        Some(head) => of(head),
-        None => stream.exchange.parked(|parked| parked.request.as_ref().and_then(of)),
-    }
+    let id = stream.request_id.as_ref()?;
+    Some(escape(id.as_bytes(), MAX_REQUEST_ID).into_owned())
 }
 
 /// Makes one line of any bytes: control characters and what is not UTF-8 become `\xNN`; behind `max` bytes it is cut.

@@ -66,9 +66,7 @@ fn stream(request_id: &str) -> Stream {
     let connection = Connection { id: 1, listener: "l".into(), peer: address, local: address };
     let request = http::Request::builder().header("x-request-id", request_id).body(()).unwrap();
     let (head, ()) = request.into_parts();
-    let mut stream = Stream::new(Exchange::new(Arc::new(connection), None, &head), Arc::new(Signal::default()));
-    stream.request.head = Some(head);
-    stream
+    Stream::new(Exchange::new(Arc::new(connection), None, &head), Arc::new(Signal::default()), head)
 }
 
 #[test]
@@ -76,17 +74,14 @@ fn a_line_names_its_function_version_and_request() {
     let (capture, _guard) = Capture::start();
     let mut stream = stream("r-1");
     log(Level::Info).write(Level::Info, b"hello", Some(&stream));
-    let head = stream.request.head.take();
+    stream.request.head = None;
     log(Level::Info).write(Level::Warn, b"no head", Some(&stream));
-    stream.exchange.park(|parked| parked.request = head);
-    log(Level::Info).write(Level::Critical, b"parked", Some(&stream));
     log(Level::Info).write(Level::Error, b"no stream", None);
     assert_eq!(
         capture.lines(),
         [
             "INFO message=hello function=f version=3 request_id=\"r-1\"",
-            "WARN message=no head function=f version=3",
-            "ERROR message=parked function=f version=3 request_id=\"r-1\"",
+            "WARN message=no head function=f version=3 request_id=\"r-1\"",
             "ERROR message=no stream function=f version=3",
         ]
     );

@@ -23,9 +23,7 @@ fn stream() -> Stream {
     };
     let route = Route { name: "r".into(), cluster: "c".into() };
     let exchange = Exchange::new(Arc::new(connection), Some(Arc::new(route)), &head);
-    let mut stream = Stream::new(exchange, Arc::new(Signal::default()));
-    stream.request.head = Some(head);
-    stream
+    Stream::new(exchange, Arc::new(Signal::default()), head)
 }
 
 fn find(stream: &Stream, path: &str) -> Lookup {

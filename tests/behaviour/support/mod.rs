@@ -1,0 +1,13 @@
+//! What the tests start and speak through. Everything ends with the value that holds it.
+
+mod backend;
+mod client;
+mod guests;
+mod redis;
+mod sidecar;
+
+pub use backend::{Answer, Backend, Seen};
+pub use client::{Client, Reply, request};
+pub use guests::guest;
+pub use redis::Redis;
+pub use sidecar::{Sidecar, eventually, signal, with_guests};
