@@ -7,6 +7,9 @@ const MAX_BYTES: usize = 1 << 20;
 /// Most pairs of a blob that a guest may hand over.
 const MAX_PAIRS: usize = 1024;
 
+/// A key and its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// Serializes pairs in their order. No pairs give no bytes.
 pub fn encode<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<u8> {
     if pairs.is_empty() {
@@ -41,7 +44,7 @@ fn put_len(blob: &mut Vec<u8>, len: usize) {
 }
 
 /// Parses a blob of a guest. No bytes, a single zero and a zero count are an empty map.
-pub(crate) fn decode(blob: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Status> {
+pub(crate) fn decode(blob: &[u8]) -> Result<Vec<Pair<'_>>, Status> {
     if matches!(blob, [] | [0]) {
         return Ok(Vec::new());
     }

@@ -19,10 +19,13 @@ const DEFAULT_LIMIT: usize = 16 << 20;
 /// rebuild of a vm and the swap of a version whose successor is open already.
 #[derive(Debug)]
 pub(crate) struct SharedData {
-    spaces: Mutex<HashMap<Arc<str>, (usize, Arc<Space>)>>,
+    /// By `vm_id`, each with the number of its handles.
+    spaces: Mutex<Spaces>,
     last_cas: AtomicU32,
     limit: usize,
 }
+
+type Spaces = HashMap<Arc<str>, (usize, Arc<Space>)>;
 
 /// One user's hold on the space of a `vm_id`.
 #[derive(Debug)]
