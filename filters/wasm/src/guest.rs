@@ -104,7 +104,7 @@ impl Guest {
             plugin,
             memory: None,
             allocator: None,
-            budget: CpuBudget::default(),
+            budget: CpuBudget::new(),
             yielding,
             phase: Phase::Starting,
             streams: HashMap::default(),

@@ -6,3 +6,4 @@ mod support;
 
 mod allocators;
 mod copy_out;
+mod time;
