@@ -136,6 +136,7 @@ impl StreamHandle {
             };
             return match event {
                 Event::Resume => Ok(()),
+                event if self.outlives(&event) => Ok(()),
                 event => Err(self.failure_of(event)),
             };
         }
