@@ -19,8 +19,8 @@ pub(crate) struct VmCell {
     pub(crate) kind: Kind,
     /// Bytes of its linear memory.
     pub(crate) memory: Arc<AtomicUsize>,
-    /// Exchanges that wait for this vm to begin on it.
-    pub(crate) waiting: AtomicUsize,
+    /// Whether an exchange has begun on it since its pool last looked for vms that it does not need.
+    pub(crate) entered: AtomicBool,
     death: OnceLock<Trap>,
     overran: AtomicBool,
     last_context: AtomicU32,
@@ -40,7 +40,7 @@ impl VmCell {
         let cell = Arc::new(Self {
             kind: vm.kind,
             memory: vm.guest().limit.gauge(),
-            waiting: AtomicUsize::new(0),
+            entered: AtomicBool::new(true),
             death: OnceLock::new(),
             overran: AtomicBool::new(false),
             last_context: AtomicU32::new(ROOT),
