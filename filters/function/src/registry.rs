@@ -7,24 +7,21 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use dispatch::Scope;
-use parking_lot::Mutex;
 use tracing::{info, warn};
-use wasm::{Instances, LoadError, Pool, Process};
+use wasm::{Instances, LoadError, Pool, Process, RootScope};
 
 use crate::metrics::{Metrics, Recorder};
 use crate::version::{Spec, Version};
 
 type Map = BTreeMap<Arc<str>, Arc<Version>>;
 
-/// Gives the scope that the root contexts of a function call through; `None` reaches nothing.
-type RootScope = Box<dyn Fn(&str) -> Option<Arc<Scope>> + Send + Sync>;
-
 /// The installed functions, by id.
 pub struct Registry {
     process: Arc<Process>,
     metrics: Arc<Metrics>,
     map: ArcSwap<Map>,
-    root_scope: Mutex<Option<RootScope>>,
+    /// What root contexts may reach.
+    reach: ArcSwap<Box<RootScope>>,
 }
 
 /// Why a function is not installed.
@@ -52,7 +49,12 @@ impl Registry {
     /// An empty registry.
     #[must_use]
     pub fn new(process: Arc<Process>, metrics: Arc<Metrics>) -> Arc<Self> {
-        let registry = Arc::new(Self { process, metrics, map: ArcSwap::default(), root_scope: Mutex::new(None) });
+        let registry = Arc::new(Self {
+            process,
+            metrics,
+            map: ArcSwap::default(),
+            reach: ArcSwap::from_pointee(Box::new(|_: &str| None) as _),
+        });
         registry.metrics.watch(&registry);
         registry
     }
@@ -101,11 +103,9 @@ impl Registry {
         let bytes = read_module(&spec)?;
         let number = spec.settings.version;
         let recorder = Arc::new(Recorder::new(Arc::clone(&self.metrics), number));
-        let pool = Pool::load(&self.process, &bytes, spec.settings, Arc::clone(&recorder) as _)?;
+        let reach = self.reach.load_full();
+        let pool = Pool::load(&self.process, &bytes, spec.settings, Arc::clone(&recorder) as _, &**reach)?;
         recorder.name(pool.id());
-        if let Some(root_scope) = &*self.root_scope.lock() {
-            pool.set_root_scope(root_scope(pool.id()));
-        }
         Ok(Version {
             number,
             pool,
@@ -152,10 +152,19 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When no function has the id (`Ok(Err(…))` when a vm cannot be made).
+    /// When no function has the id; `Ok(Err(…))` when a vm cannot be made, and the old number stands.
     pub fn resize(&self, id: &str, instances: Instances) -> Result<Result<(), LoadError>, UnknownFunction> {
         let version = self.get(id).ok_or_else(|| UnknownFunction(id.to_owned()))?;
-        Ok(if version.pool.instances() == instances { Ok(()) } else { version.pool.resize(instances) })
+        let (pool, before) = (&version.pool, version.pool.instances());
+        if before == instances {
+            return Ok(Ok(()));
+        }
+        let resized = pool.resize(instances);
+        if resized.is_err() {
+            // The vms that were made beyond the old bounds go again; the old ones are there.
+            let _ = pool.resize(before);
+        }
+        Ok(resized)
     }
 
     /// Sets what the root contexts of each function, installed now or later, call through.
@@ -163,7 +172,7 @@ impl Registry {
         for version in self.list() {
             version.pool.set_root_scope(scope(version.id()));
         }
-        *self.root_scope.lock() = Some(Box::new(scope));
+        self.reach.store(Arc::new(Box::new(scope)));
     }
 }
 
@@ -189,6 +198,11 @@ fn read_module(spec: &Spec) -> Result<Vec<u8>, LoadError> {
 fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
     use std::io::Read as _;
     let refuse = |why: String| LoadError::new("source", format!("cannot read the module `{}`: {why}", path.display()));
+    // Opening a pipe that nobody writes to would not return.
+    let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(refuse("it is not a regular file".to_owned()));
+    }
     let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;

@@ -7,9 +7,6 @@ const MAX_BYTES: usize = 1 << 20;
 /// Most pairs of a blob that a guest may hand over.
 const MAX_PAIRS: usize = 1024;
 
-/// A key and its value.
-type Pair<'a> = (&'a [u8], &'a [u8]);
-
 /// Serializes pairs in their order. No pairs give no bytes.
 pub fn encode<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<u8> {
     if pairs.is_empty() {
@@ -43,8 +40,11 @@ fn put_len(blob: &mut Vec<u8>, len: usize) {
     blob.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
 }
 
+/// Keys and values, borrowed from a blob.
+type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+
 /// Parses a blob of a guest. No bytes, a single zero and a zero count are an empty map.
-pub(crate) fn decode(blob: &[u8]) -> Result<Vec<Pair<'_>>, Status> {
+pub(crate) fn decode(blob: &[u8]) -> Result<Pairs<'_>, Status> {
     if matches!(blob, [] | [0]) {
         return Ok(Vec::new());
     }

@@ -21,7 +21,8 @@ pub(in crate::upstream) struct Connection {
 impl Connection {
     /// Connects to an endpoint.
     pub(in crate::upstream) async fn open(endpoint: SocketAddr, limit: Duration) -> io::Result<Self> {
-        let stream = timeout(limit, TcpStream::connect(endpoint)).await??;
+        let late = |_| io::Error::new(ErrorKind::TimedOut, format!("not established within {limit:?}"));
+        let stream = timeout(limit, TcpStream::connect(endpoint)).await.map_err(late)??;
         stream.set_nodelay(true)?;
         let (read, write) = stream.into_split();
         Ok(Self { sender: Sender::new(write), receiver: Receiver::new(read) })
@@ -43,4 +44,23 @@ impl Connection {
 
 fn would_block(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_knows_of_a_close_before_the_runtime_does() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let limit = Duration::from_secs(1);
+        let connection = Connection::open(listener.local_addr().unwrap(), limit).await.unwrap();
+        let (server, _) = listener.accept().unwrap();
+        assert!(connection.seems_alive() && connection.is_alive());
+        drop(server);
+        // No await in between: the runtime had no turn to hear of it.
+        assert!(connection.seems_alive() && !connection.is_alive());
+        connection.receiver.read.readable().await.unwrap();
+        assert!(!connection.seems_alive());
+    }
 }

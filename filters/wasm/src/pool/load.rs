@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::load_error::LoadError;
 use crate::module::Module;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, RootScope};
 use crate::process::Process;
 use crate::settings::Settings;
 use crate::start::{Linked, announced_id, configure, start};
@@ -15,8 +15,9 @@ pub(super) fn try_out(
     process: &Arc<Process>,
     module: &Arc<Module>,
     settings: Settings,
+    reach: &RootScope,
 ) -> Result<(Arc<Plugin>, Linked), LoadError> {
-    let plugin = Plugin::new(process, Arc::clone(module), settings.clone(), Arc::clone(&settings.name));
+    let plugin = Plugin::new(process, Arc::clone(module), settings.clone(), Arc::clone(&settings.name), reach);
     let linked = Linked::new(process, &plugin)?;
     let announced = process.block_on(async {
         let mut canary = start(process, &plugin, &linked, linked.preferred_kind(), None).await?;
@@ -26,7 +27,7 @@ pub(super) fn try_out(
     })?;
     match announced {
         Some(id) if id != settings.name => {
-            let plugin = Plugin::new(process, Arc::clone(module), settings, id);
+            let plugin = Plugin::new(process, Arc::clone(module), settings, id, reach);
             Ok((plugin, linked))
         }
         _ => Ok((plugin, linked)),

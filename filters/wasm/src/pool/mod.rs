@@ -17,7 +17,7 @@ use crate::cell::VmCell;
 use crate::load_error::LoadError;
 use crate::module::{Facts, Module};
 use crate::observer::Observer;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, RootScope};
 use crate::process::Process;
 use crate::rebuild::Rebuild;
 use crate::settings::{FailurePolicy, Instances, Level, Settings};
@@ -98,7 +98,8 @@ pub struct Stats {
 impl Pool {
     /// Loads a module: compiles it, tries it in a throw-away vm, and makes `instances.min` vms.
     ///
-    /// Takes from milliseconds to the guest's start budget: call it from a thread that may block.
+    /// Takes from milliseconds to the guest's start budget: call it from a thread that may block. `reach` gives what
+    /// root contexts may call from the beginning on.
     ///
     /// # Errors
     ///
@@ -108,9 +109,10 @@ impl Pool {
         bytes: &[u8],
         settings: Settings,
         observer: Arc<dyn Observer>,
+        reach: &RootScope,
     ) -> Result<Arc<Self>, LoadError> {
         let module = Arc::new(Module::compile(&process.engine, bytes)?);
-        let (plugin, linked) = load::try_out(process, &module, settings)?;
+        let (plugin, linked) = load::try_out(process, &module, settings, reach)?;
         let pool = Arc::new(Self::new(process, plugin, linked, observer));
         for _ in 0..pool.instances().min {
             let vm = pool.make(pool.state.lock().kind)?;
@@ -126,7 +128,7 @@ impl Pool {
     /// As [`load`](Self::load).
     pub fn check(process: &Arc<Process>, bytes: &[u8], settings: Settings) -> Result<(Arc<str>, Facts), LoadError> {
         let module = Arc::new(Module::compile(&process.engine, bytes)?);
-        let (plugin, _) = load::try_out(process, &module, settings)?;
+        let (plugin, _) = load::try_out(process, &module, settings, &|_| None)?;
         Ok((Arc::clone(plugin.id()), plugin.module.facts.clone()))
     }
 

@@ -13,7 +13,7 @@ use crate::trap::Trap;
 use crate::vm::{Kind, Vm};
 
 /// How long a vm over the minimum may go without an exchange that begins on it.
-const UNNEEDED: Duration = Duration::from_secs(60);
+const UNNEEDED: Duration = Duration::from_secs(10);
 
 /// Why a vm is made in the background.
 enum After {

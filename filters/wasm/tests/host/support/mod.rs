@@ -41,7 +41,7 @@ impl Host {
     pub async fn try_load(module: impl AsRef<[u8]>, settings: Settings, vms: usize) -> Result<Self, LoadError> {
         let process = Process::new(GuestMetrics::new(&Registry::new()), Handle::current(), vms).expect("an engine");
         let bytes = wat::parse_bytes(module.as_ref()).unwrap_or_else(|error| panic!("{error}")).into_owned();
-        let loading = move || Pool::load(&process, &bytes, settings, Arc::new(Unobserved));
+        let loading = move || Pool::load(&process, &bytes, settings, Arc::new(Unobserved), &|_| None);
         let pool = tokio::task::spawn_blocking(loading).await.expect("no panic")?;
         Ok(Self { pool, gates: [0, 1].map(|_| Arc::new(Semaphore::new(0))) })
     }
