@@ -8,4 +8,5 @@ mod allocators;
 mod copy_out;
 mod deaths;
 mod pools;
+mod replies;
 mod time;
