@@ -15,3 +15,4 @@ mod proxy;
 mod redis_outage;
 mod refusals;
 mod telemetry;
+mod vm_kinds;
