@@ -9,6 +9,7 @@ mod admin;
 mod admin_access;
 mod check;
 mod demo;
+mod guests;
 mod installs;
 mod life;
 mod proxy;
