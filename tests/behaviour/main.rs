@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod guests;
 mod installs;
+mod layotto;
 mod life;
 mod proxy;
 mod redis_outage;
