@@ -13,6 +13,7 @@ mod guests;
 mod installs;
 mod layotto;
 mod life;
+mod nested_calls;
 mod proxy;
 mod redis_outage;
 mod refusals;
