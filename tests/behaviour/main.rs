@@ -10,6 +10,7 @@ mod admin_access;
 mod check;
 mod demo;
 mod guests;
+mod hang_ups;
 mod installs;
 mod layotto;
 mod life;
