@@ -163,11 +163,12 @@ impl Vm {
 
     /// The guest trapped: nothing calls it again, and every stream of it is told.
     fn fail(&mut self, trap: &Trap) {
-        for stream in self.guest().streams.values() {
-            stream.signal.dead();
-        }
+        // First the reason, so that whoever is told finds it.
         if let Some(cell) = self.cell.upgrade() {
             cell.died(trap);
+        }
+        for stream in self.guest().streams.values() {
+            stream.signal.dead();
         }
     }
 }
