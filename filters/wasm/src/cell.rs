@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::guest::ROOT;
-use crate::pool::Pool;
+use crate::pool::{Entrance, Pool};
 use crate::trap::Trap;
 use crate::vm::{Kind, Vm};
 
@@ -25,6 +25,7 @@ pub(crate) struct VmCell {
     overran: AtomicBool,
     last_context: AtomicU32,
     pool: Weak<Pool>,
+    entrance: Arc<Entrance>,
     /// Where the guest runs when no exchange polls it.
     pub(crate) runtime: Handle,
 }
@@ -32,11 +33,14 @@ pub(crate) struct VmCell {
 /// The vm, locked. A guard that is dropped in the middle of a guest call leaves the vm dead.
 pub(crate) struct VmGuard {
     vm: OwnedMutexGuard<Vm>,
-    cell: Arc<VmCell>,
+    cell: Unlocked,
 }
 
+/// Dropped behind the lock, it tells the exchanges that wait to begin.
+struct Unlocked(Arc<VmCell>);
+
 impl VmCell {
-    pub(crate) fn new(vm: Vm, pool: Weak<Pool>, runtime: Handle) -> Arc<Self> {
+    pub(crate) fn new(vm: Vm, pool: &Arc<Pool>, entrance: &Arc<Entrance>, runtime: Handle) -> Arc<Self> {
         let cell = Arc::new(Self {
             kind: vm.kind,
             memory: vm.guest().limit.gauge(),
@@ -44,7 +48,8 @@ impl VmCell {
             death: OnceLock::new(),
             overran: AtomicBool::new(false),
             last_context: AtomicU32::new(ROOT),
-            pool,
+            pool: Arc::downgrade(pool),
+            entrance: Arc::clone(entrance),
             runtime,
             vm: Arc::new(Mutex::new(vm)),
         });
@@ -57,20 +62,20 @@ impl VmCell {
     /// The vm, if nobody uses it now.
     pub(crate) fn try_lock(self: &Arc<Self>) -> Option<VmGuard> {
         let vm = Arc::clone(&self.vm).try_lock_owned().ok()?;
-        Some(VmGuard { vm, cell: Arc::clone(self) })
+        Some(VmGuard { vm, cell: Unlocked(Arc::clone(self)) })
     }
 
     /// The vm, in the order of asking.
     pub(crate) async fn lock(self: &Arc<Self>) -> VmGuard {
         match self.try_lock() {
             Some(guard) => guard,
-            None => VmGuard { vm: Arc::clone(&self.vm).lock_owned().await, cell: Arc::clone(self) },
+            None => VmGuard { vm: Arc::clone(&self.vm).lock_owned().await, cell: Unlocked(Arc::clone(self)) },
         }
     }
 
     /// Whether somebody uses the vm now.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.vm.try_lock().is_err()
+    pub(crate) fn is_busy(self: &Arc<Self>) -> bool {
+        self.try_lock().is_none()
     }
 
     /// Why the vm is dead, if it is.
@@ -124,19 +129,26 @@ impl DerefMut for VmGuard {
 
 impl Drop for VmGuard {
     fn drop(&mut self) {
+        let cell = &self.cell.0;
         if self.vm.in_call {
-            self.cell.died(&Trap::abandoned());
+            cell.died(&Trap::abandoned());
             for stream in self.vm.guest().streams.values() {
                 stream.signal.dead();
             }
         }
         let overran = std::mem::take(&mut self.vm.guest_mut().budget.overran);
         if overran
-            && self.cell.kind == Kind::Inline
-            && !self.cell.overran.swap(true, Ordering::AcqRel)
-            && let Some(pool) = self.cell.pool.upgrade()
+            && cell.kind == Kind::Inline
+            && !cell.overran.swap(true, Ordering::AcqRel)
+            && let Some(pool) = cell.pool.upgrade()
         {
-            pool.overran(&self.cell);
+            pool.overran(cell);
         }
+    }
+}
+
+impl Drop for Unlocked {
+    fn drop(&mut self) {
+        self.0.entrance.unlocked();
     }
 }

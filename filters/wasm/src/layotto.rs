@@ -27,18 +27,22 @@ pub(crate) async fn run(
     let (content, trailers) = body.collect().await?;
     let query = if content.is_empty() { head.uri.query().unwrap_or_default() } else { "" };
     let shown = if query.is_empty() { content.clone() } else { Bytes::copy_from_slice(query.as_bytes()) };
-    let (mut passed, mut skipped) = (content, false);
+    let (mut passed, mut answer, mut skipped) = (content, None, false);
     if !shown.is_empty() {
         match run_body(stream, shown, trailers.is_none()).await? {
-            Some(left) if query.is_empty() => passed = left,
-            Some(_) => (),
+            Some(left) => {
+                answer = left.answer;
+                passed = if query.is_empty() { left.body } else { passed };
+            }
             None => skipped = true,
         }
     }
     if let Some(trailers) = trailers.filter(|_| !skipped) {
         skipped = !run_trailers(stream, trailers).await?;
     }
-    let answer = if skipped { None } else { stream.take_answer().await };
+    if answer.is_none() && !skipped {
+        answer = stream.take_answer().await;
+    }
     let exchange = Arc::clone(&stream.exchange);
     Ok(match answer {
         Some(answer) => {
@@ -50,11 +54,21 @@ pub(crate) async fn run(
     })
 }
 
-/// The body callback; gives the body as the guest left it, or `None` where its vm failed and the policy is to go on.
-async fn run_body(stream: &Arc<StreamHandle>, shown: Bytes, end: bool) -> Result<Option<Bytes>, Failure> {
+/// What a body callback left.
+struct Left {
+    /// The body as the guest passes it on.
+    body: Bytes,
+    /// The answer, if there is one and no callback follows.
+    answer: Option<Bytes>,
+}
+
+/// The body callback; `None` where its vm failed and the policy is to go on.
+async fn run_body(stream: &Arc<StreamHandle>, shown: Bytes, end: bool) -> Result<Option<Left>, Failure> {
     match stream.body(Side::Request, shown, end).await {
-        Met::Seen(seen) if seen.action == BodyAction::Continue => Ok(Some(seen.data)),
-        Met::Seen(_) => wait(stream).await,
+        Met::Seen(seen) if seen.action == BodyAction::Continue => {
+            Ok(Some(Left { body: seen.data, answer: seen.answer }))
+        }
+        Met::Seen(_) => Ok(wait(stream).await?.map(|body| Left { body, answer: None })),
         _ if stream.pool.is_fail_open() => Ok(None),
         Met::Trapped(trap) => Err(stream.trapped(&trap)),
         Met::Dead(_) => Err(stream.death()),
@@ -73,7 +87,7 @@ async fn run_trailers(stream: &Arc<StreamHandle>, trailers: HeaderMap) -> Result
 }
 
 /// A function that paused goes on when one of its callouts resumes it; with none outstanding nobody could. Gives the body
-/// as [`run_body`] does.
+/// that it held, or `None` as [`run_body`] does.
 async fn wait(stream: &Arc<StreamHandle>) -> Result<Option<Bytes>, Failure> {
     match stream.signal.wait_unless_idle(Side::Request).await {
         Event::Resume => Ok(Some(stream.take_held(Side::Request).await.0)),

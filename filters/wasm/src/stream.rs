@@ -59,14 +59,20 @@ impl<H> Half<H> {
     fn settle_body(&mut self, action: BodyAction) -> BodySeen {
         match action {
             BodyAction::Continue => {
-                return BodySeen { action, data: self.take_body(), held: 0, trailers: self.trailers.take() };
+                return BodySeen {
+                    action,
+                    data: self.take_body(),
+                    held: 0,
+                    trailers: self.trailers.take(),
+                    answer: None,
+                };
             }
             BodyAction::Drop => self.body = None,
             BodyAction::Watermark => self.kept.extend_from_slice(&self.body.take().unwrap_or_default()),
             BodyAction::Buffer => (),
         }
         let held = self.kept.len() + self.body.as_ref().map_or(0, BytesMut::len);
-        BodySeen { action, data: Bytes::new(), held, trailers: None }
+        BodySeen { action, data: Bytes::new(), held, trailers: None, answer: None }
     }
 }
 
@@ -165,6 +171,14 @@ impl Stream {
 }
 
 impl Answer {
+    /// What was written; nothing can be written any more.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        match std::mem::take(self) {
+            Self::Written(answer) => Some(answer.freeze()),
+            Self::Open | Self::Closed => None,
+        }
+    }
+
     /// The buffer to write to; it counts as written from now on.
     pub(crate) fn open(&mut self) -> &mut BytesMut {
         if !matches!(self, Self::Written(_)) {

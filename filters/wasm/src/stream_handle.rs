@@ -54,6 +54,8 @@ pub(crate) struct BodySeen {
     pub(crate) held: usize,
     /// Trailers that the callback which ends the body has made.
     pub(crate) trailers: Option<HeaderMap>,
+    /// What a Layotto function has answered by the end of its request.
+    pub(crate) answer: Option<Bytes>,
 }
 
 impl StreamHandle {
@@ -68,10 +70,6 @@ impl StreamHandle {
         });
         pool.exchanges.live.fetch_add(1, Ordering::Relaxed);
         pool.exchanges.total.fetch_add(1, Ordering::Relaxed);
-        exchange.record(|record| {
-            record.function = Some(Arc::clone(pool.id()));
-            record.function_version = Some(pool.plugin.settings.version);
-        });
         let ending = Arc::clone(&stream);
         exchange.on_finish(move |_| Box::pin(async move { ending.end(waited).await }));
         stream
@@ -195,11 +193,7 @@ impl StreamHandle {
     /// What a Layotto function has answered. Its request callbacks are over.
     pub(crate) async fn take_answer(&self) -> Option<Bytes> {
         let mut vm = self.cell.lock().await;
-        let stream = vm.guest_mut().streams.get_mut(&self.id)?;
-        match std::mem::take(&mut stream.answer) {
-            Answer::Written(answer) => Some(answer.freeze()),
-            Answer::Open | Answer::Closed => None,
-        }
+        vm.guest_mut().streams.get_mut(&self.id)?.answer.take()
     }
 
     /// What the client gets for a trap of this stream.
@@ -307,7 +301,7 @@ async fn on_headers(vm: &mut Vm, id: u32, side: Side, end: bool) -> Result<Heade
 }
 
 async fn on_body(vm: &mut Vm, id: u32, side: Side, chunk: Bytes, end: bool) -> Result<BodySeen, Trap> {
-    let passed = |data| BodySeen { action: BodyAction::Continue, data, held: 0, trailers: None };
+    let passed = |data| BodySeen { action: BodyAction::Continue, data, held: 0, trailers: None, answer: None };
     let Some(callback) = vm.exports.on_body[side as usize].clone() else { return Ok(passed(chunk)) };
     let Some(stream) = vm.guest_mut().streams.get_mut(&id) else { return Ok(passed(chunk)) };
     stream.begin(side);
@@ -321,7 +315,12 @@ async fn on_body(vm: &mut Vm, id: u32, side: Side, chunk: Bytes, end: bool) -> R
     let action = vm.call(name, &callback, id, params).await?;
     let Some(stream) = vm.guest_mut().streams.get_mut(&id) else { return Ok(passed(Bytes::new())) };
     stream.set_may_add_trailers(side, false);
-    Ok(stream.settle_body(side, action.into()))
+    let mut seen = stream.settle_body(side, action.into());
+    if end && side == Side::Request && seen.action == BodyAction::Continue {
+        // Here and now: the vm may be another exchange's for long before this one gets it again.
+        seen.answer = stream.answer.take();
+    }
+    Ok(seen)
 }
 
 async fn on_trailers(vm: &mut Vm, id: u32, side: Side, trailers: HeaderMap) -> Result<Option<HeaderMap>, Trap> {

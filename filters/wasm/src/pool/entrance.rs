@@ -1,20 +1,50 @@
 //! The way in: a vm for each exchange that begins, at once or after a wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use chain::Failure;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Mutex, Notify};
 
 use super::Pool;
 use crate::cell::{VmCell, VmGuard};
 use crate::worker;
 
+/// Where exchanges wait for a vm, in the order in which they came.
+///
+/// They do not wait at the vms' own locks: those are for streams that run, which are served first. Else each callback of
+/// a stream would wait behind every exchange that wants to begin.
+#[derive(Default)]
+pub(crate) struct Entrance {
+    /// Exchanges that wait.
+    waiting: AtomicUsize,
+    /// Held by the first of them, who alone looks for a vm.
+    first: Mutex<()>,
+    /// Wakes the first of them.
+    changed: Notify,
+}
+
+impl Entrance {
+    /// A vm was unlocked.
+    pub(crate) fn unlocked(&self) {
+        // Either this sees the exchange that counted itself and then found the vm locked, or that one finds it unlocked.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Vms came or went, or will.
+    pub(super) fn changed(&self) {
+        self.changed.notify_one();
+    }
+}
+
 impl Pool {
     /// A vm for a new exchange, locked: the worker's own one, else another that is free, else the first to come free.
     pub(crate) async fn enter(self: &Arc<Self>) -> Result<(Arc<VmCell>, VmGuard), Failure> {
-        let entered = match self.find_free() {
+        let nobody_waits = self.entrance.waiting.load(Ordering::Relaxed) == 0;
+        let entered = match nobody_waits.then(|| self.find_free()).flatten() {
             Some(found) => Ok(found),
             None => self.queue().await,
         };
@@ -23,7 +53,7 @@ impl Pool {
 
     async fn queue(self: &Arc<Self>) -> Result<(Arc<VmCell>, VmGuard), Failure> {
         let queue = self.plugin.settings.queue;
-        let Some(_place) = Place::take(&self.waiting, queue.length) else {
+        let Some(_place) = Place::take(&self.entrance.waiting, queue.length) else {
             return Err(Failure::NoInstance(self.id().to_string()));
         };
         let waited = tokio::time::timeout(queue.wait, self.wait_for_vm()).await;
@@ -41,18 +71,19 @@ impl Pool {
     }
 
     async fn wait_for_vm(self: &Arc<Self>) -> Result<(Arc<VmCell>, VmGuard), Failure> {
+        let _first = self.entrance.first.lock().await;
         loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
+            let mut changed = std::pin::pin!(self.entrance.changed.notified());
             changed.as_mut().enable(); // before the look, so that no change falls between the two
-            self.grow();
-            let cells = self.cells.load_full();
-            if cells.is_empty() && self.is_hopeless() {
+            fence(Ordering::SeqCst);
+            if let Some(found) = self.find_free() {
+                return Ok(found);
+            }
+            if self.is_hopeless() {
                 return Err(Failure::NotReady(self.id().to_string()));
             }
-            tokio::select! {
-                Some((cell, guard)) = first_free(&cells) => if cell.death().is_none() { return Ok((cell, guard)) },
-                () = changed => (),
-            }
+            self.grow();
+            changed.await;
         }
     }
 
@@ -61,18 +92,6 @@ impl Pool {
         let state = self.state.lock();
         state.building == 0 && self.cells.load().is_empty()
     }
-}
-
-/// The first of some vms to come free. `None` where there is none.
-async fn first_free(cells: &[Arc<VmCell>]) -> Option<(Arc<VmCell>, VmGuard)> {
-    let lock = |cell: &Arc<VmCell>| {
-        let cell = Arc::clone(cell);
-        async move {
-            let guard = cell.lock().await;
-            (cell, guard)
-        }
-    };
-    cells.iter().map(lock).collect::<FuturesUnordered<_>>().next().await
 }
 
 /// A place among those that wait; left by dropping it.

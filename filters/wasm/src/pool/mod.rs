@@ -4,6 +4,7 @@ mod entrance;
 mod load;
 mod supply;
 
+pub(crate) use entrance::Entrance;
 pub use load::{Compiled, Loaded};
 
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use std::time::{Instant, SystemTime};
 use arc_swap::ArcSwap;
 use dispatch::Scope;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use crate::cell::VmCell;
 use crate::load_error::LoadError;
@@ -33,9 +33,7 @@ pub struct Pool {
     linked: Linked,
     cells: ArcSwap<Vec<Arc<VmCell>>>,
     state: Mutex<State>,
-    /// Told whenever a vm came or went.
-    changed: Notify,
-    waiting: AtomicUsize,
+    entrance: Arc<Entrance>,
     pub(crate) exchanges: Exchanges,
     pub(crate) observer: Arc<dyn Observer>,
 }
@@ -116,8 +114,7 @@ impl Pool {
             linked,
             cells: ArcSwap::default(),
             state: Mutex::new(state),
-            changed: Notify::new(),
-            waiting: AtomicUsize::new(0),
+            entrance: Arc::default(),
             exchanges: Exchanges::default(),
             observer,
         }

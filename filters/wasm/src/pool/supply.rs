@@ -135,7 +135,7 @@ impl Pool {
                     After::Replace(_) => (),
                 }
                 drop(state);
-                self.changed.notify_waiters();
+                self.entrance.changed();
             }
         }
     }
@@ -176,7 +176,7 @@ impl Pool {
     }
 
     pub(super) fn add(self: &Arc<Self>, vm: Vm) {
-        let cell = VmCell::new(vm, Arc::downgrade(self), self.process.runtime.clone());
+        let cell = VmCell::new(vm, self, &self.entrance, self.process.runtime.clone());
         self.change_cells(|cells| cells.push(Arc::clone(&cell)));
     }
 
@@ -186,6 +186,6 @@ impl Pool {
             change(&mut cells);
             cells
         });
-        self.changed.notify_waiters();
+        self.entrance.changed();
     }
 }

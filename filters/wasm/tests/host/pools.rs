@@ -38,6 +38,44 @@ async fn an_exchange_that_waits_gets_the_first_vm_that_comes_free() {
 }
 
 #[tokio::test]
+async fn a_stream_that_runs_goes_before_exchanges_that_want_to_begin() {
+    let host = Host::load(waits(), settings(1, 1)).await;
+    let (echo, listens) = (Upstream::echo(), Upstream::echo());
+    let stream = host.begin(request("/listen", &[]), &listens);
+    stream.body.taken("one ").await;
+    let replies: Vec<_> = (0..3).map(|_| host.begin_empty(request("/gate0", &[]), &echo)).collect();
+    until("the vm is busy", || host.stats().busy == 1).await;
+    stream.body.taken("two").await;
+    assert_eq!(listens.arrived(), "one ");
+    host.gates[0].add_permits(1);
+    until("the piece got through", || listens.arrived() == "one two").await;
+    // It came behind the call that ran, and before those of the two that wait.
+    until("the first one got through", || echo.seen().len() == 1).await;
+    host.gates[0].add_permits(2);
+    for reply in replies {
+        assert_eq!(ended(reply).await.expect("a reply").status, 200);
+    }
+    assert_eq!(stream.end().await.expect("a reply").status, 200);
+}
+
+#[tokio::test]
+async fn exchanges_begin_in_the_order_in_which_they_came() {
+    let host = Host::load(waits(), settings(1, 1)).await;
+    let order = Upstream::echo();
+    let mut replies = Vec::new();
+    for target in ["/gate0", "/a", "/b", "/c"] {
+        replies.push(host.begin_empty(request(target, &[]), &order));
+        let_the_others_run().await;
+    }
+    host.gates[0].add_permits(1);
+    for reply in replies {
+        assert_eq!(ended(reply).await.expect("a reply").status, 200);
+    }
+    let order: Vec<_> = order.seen().iter().map(|head| head.uri.path().to_owned()).collect();
+    assert_eq!(order, ["/gate0", "/a", "/b", "/c"]);
+}
+
+#[tokio::test]
 async fn a_pool_grows_to_its_maximum_while_exchanges_wait() {
     let host = Host::load(waits(), settings(1, 3)).await;
     let echo = Upstream::echo();

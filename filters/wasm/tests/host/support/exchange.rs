@@ -34,6 +34,7 @@ pub struct Reply {
 pub struct Upstream {
     body: Mutex<Option<Body>>,
     seen: Mutex<Vec<Parts>>,
+    arrived: Mutex<String>,
 }
 
 /// Where a test puts a body, piece by piece; the body ends when this is dropped.
@@ -54,7 +55,12 @@ impl Upstream {
     /// Answers 200 with the pieces.
     pub fn sends() -> (Arc<Self>, Pieces) {
         let (pieces, body) = pieces();
-        (Arc::new(Self { body: Mutex::new(Some(body)), seen: Mutex::default() }), pieces)
+        (Arc::new(Self { body: Mutex::new(Some(body)), ..Self::default() }), pieces)
+    }
+
+    /// What arrived so far of the bodies of requests to `/listen`, which are answered when they have ended.
+    pub fn arrived(&self) -> String {
+        self.arrived.lock().clone()
     }
 
     /// The heads that arrived.
@@ -65,7 +71,13 @@ impl Upstream {
 
 #[async_trait]
 impl Filter for Upstream {
-    async fn handle(&self, request: Request, _: Next) -> Result<Response, Failure> {
+    async fn handle(&self, mut request: Request, _: Next) -> Result<Response, Failure> {
+        if request.head.uri.path() == "/listen" {
+            while let Some(frame) = request.body.frame().await {
+                let data = frame?.into_data().unwrap_or_default();
+                self.arrived.lock().push_str(&String::from_utf8_lossy(&data));
+            }
+        }
         self.seen.lock().push(request.head);
         let own = self.body.lock().take();
         Ok(Response::new(StatusCode::OK, own.unwrap_or(request.body)))
