@@ -4,4 +4,5 @@ mod support;
 
 mod demo;
 mod installs;
+mod redis_outage;
 mod refusals;
