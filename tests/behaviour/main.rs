@@ -2,7 +2,12 @@
 
 mod support;
 
+mod admin;
+mod admin_access;
+mod check;
 mod demo;
 mod installs;
+mod life;
 mod redis_outage;
 mod refusals;
+mod telemetry;

@@ -1,11 +1,14 @@
 //! The program as a command: run to its end, with its words and its exit code.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
+
+use super::sidecar::{eventually, signal};
 
 /// How long a command may take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +45,15 @@ impl Program {
     pub async fn end(self) -> Ended {
         end(self.command, self.stdin).await
     }
+
+    /// Runs it until a file is there, and ends it by a signal.
+    pub async fn end_by(mut self, name: &str, file: &Path) -> Ended {
+        let mut child = begin(&mut self.command);
+        write(&mut child, &self.stdin).await;
+        eventually("the program writes its file", || file.exists().then_some(())).await;
+        signal(child.id().expect("it runs"), name);
+        finish(child).await
+    }
 }
 
 /// Runs a command line as somebody types it into a shell, in the folder of the repository.
@@ -53,14 +65,24 @@ pub async fn shell(line: &str) -> Ended {
 }
 
 async fn end(mut command: Command, stdin: String) -> Ended {
+    let mut child = begin(&mut command);
+    write(&mut child, &stdin).await;
+    finish(child).await
+}
+
+fn begin(command: &mut Command) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().expect("it starts");
+    command.spawn().expect("it starts")
+}
+
+/// Texts are small: the pipe takes all of it at once. Who needs no stdin has closed it.
+async fn write(child: &mut Child, stdin: &str) {
     let mut pipe = child.stdin.take().expect("its stdin");
-    let write = async move {
-        // Who needs no stdin closes it.
-        let _ = pipe.write_all(stdin.as_bytes()).await;
-    };
-    let (_, output) = tokio::join!(write, timeout(PATIENCE, child.wait_with_output()));
+    let _ = pipe.write_all(stdin.as_bytes()).await;
+}
+
+async fn finish(child: Child) -> Ended {
+    let output = timeout(PATIENCE, child.wait_with_output()).await;
     output.unwrap_or_else(|_| panic!("it did not end within {PATIENCE:?}")).expect("its output").into()
 }
 
