@@ -28,7 +28,58 @@ impl Filter for Uploads {
     }
 }
 
-/// `begun`, and `done` once the upload is over.
+/// Puts the upload beside the chain and answers when it is over.
+struct UploadsFirst;
+
+#[async_trait]
+impl Filter for UploadsFirst {
+    async fn handle(&self, mut request: Request, _: Next) -> Result<Response, Failure> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        request.exchange.drive(async move {
+            let mut whole = Vec::new();
+            while let Some(Ok(frame)) = request.body.frame().await {
+                whole.extend_from_slice(&frame.into_data().unwrap());
+            }
+            let _ = sender.send(whole);
+        });
+        Ok(Response::new(StatusCode::OK, Body::full(receiver.await.unwrap())))
+    }
+}
+
+#[tokio::test]
+async fn an_upload_beside_the_chain_flows_while_the_chain_waits() {
+    let server = Server::start(vec![Arc::new(UploadsFirst)]);
+    let mut client = server.connect().await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n").await;
+    assert_eq!(client.head().await.0, 100);
+    client.send("hello").await;
+    assert_eq!(client.answer().await.text(), "hello");
+}
+
+#[tokio::test]
+async fn a_client_is_not_told_to_continue_behind_the_head_of_its_response() {
+    let server = Server::start(vec![Arc::new(Uploads(Arc::default()))]);
+    let mut client = server.connect().await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n").await;
+    let (status, headers) = client.head().await;
+    assert_eq!((status, headers["connection"].to_str().unwrap()), (200, "close"));
+    client.send("hello").await;
+    assert_eq!(client.rest().await, b"4\r\ndone\r\n0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_client_that_still_sends_when_it_has_its_answer_is_read_for_a_while() {
+    let server = Server::start(vec![says("early")]);
+    let mut client = server.connect().await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n").await;
+    assert_eq!(client.answer().await.text(), "early");
+    for _ in 0..4 {
+        client.send([b'x'; 25_000]).await; // a closed socket would answer with a reset, and the next send fail
+    }
+    assert!(client.closes().await);
+}
+
+/// Nothing until the upload is over, then `done`.
 struct After(Option<tokio::sync::oneshot::Receiver<()>>);
 
 impl chain::Source for After {

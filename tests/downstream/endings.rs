@@ -255,3 +255,26 @@ async fn a_filter_that_panics_ends_its_own_connection_only() {
     }
     assert_eq!(ended.load(Ordering::SeqCst), 2);
 }
+
+/// Panics in its finish hook, after it panicked.
+struct PanicsTwice;
+
+#[async_trait]
+impl Filter for PanicsTwice {
+    async fn handle(&self, request: Request, _: Next) -> Result<Response, Failure> {
+        request.exchange.on_finish(|_| panic!("a bug in a hook"));
+        panic!("a bug in a filter");
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_while_its_task_unwinds_does_not_end_the_process() {
+    let server = Server::start(vec![Arc::new(PanicsTwice)]);
+    for _ in 0..2 {
+        let mut client = server.connect().await;
+        client.send(GET).await;
+        assert!(client.closes().await);
+    }
+    server.listener.stop();
+    assert!(server.listener.drained(std::time::Duration::from_secs(30)).await);
+}
