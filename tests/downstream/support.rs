@@ -203,7 +203,7 @@ impl Client {
     }
 
     /// Whether the connection was reset rather than closed.
-    pub(crate) async fn is_reset(mut self) -> bool {
+    pub(crate) async fn resets(mut self) -> bool {
         loop {
             match soon(self.reader.read_buf(&mut self.buffer)).await {
                 Ok(0) => return false,
@@ -225,7 +225,7 @@ impl Client {
     }
 
     /// Whether the server closes the connection without another byte.
-    pub(crate) async fn is_closed(mut self) -> bool {
+    pub(crate) async fn closes(mut self) -> bool {
         self.buffer.is_empty() && !self.read().await
     }
 

@@ -143,6 +143,7 @@ impl<T: Transport> Serving<T> {
             Ok((section, head)) => self.serve(section, head).await,
             Err(failure) => self.refuse(failure).await,
         };
+        self.wire.lock().end_exchange();
         match outcome {
             Outcome::Broken => Next::Close,
             Outcome::Complete if !self.session.keeps_alive() => Next::Linger,

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -49,6 +49,8 @@ pub(super) struct Wire<T> {
     pub(super) sent: u64,
     /// Bytes that moved in either direction.
     pub(super) moved: u64,
+    /// `moved` when the client closed its direction.
+    pub(super) moved_before_end: u64,
     full: bool,
     large: bool,
     body_waker: Option<Waker>,
@@ -78,6 +80,7 @@ impl<T: Transport> Wire<T> {
             received: 0,
             sent: 0,
             moved: 0,
+            moved_before_end: 0,
             full: false,
             large: false,
             body_waker: None,
@@ -90,24 +93,42 @@ impl<T: Transport> Wire<T> {
         if self.ended.is_some() {
             return Poll::Ready(());
         }
-        let size = if self.large { READ_LARGE } else { READ };
-        self.input.reserve(size);
-        let read = pin!(self.transport.read_buf(&mut (&mut self.input).limit(size))).poll(context);
+        let room = self.room();
+        let read = pin!(self.transport.read_buf(&mut (&mut self.input).limit(room))).poll(context);
         match read {
             Poll::Pending => {
                 let slot = if reader == Reader::Body { &mut self.body_waker } else { &mut self.watch_waker };
                 remember(slot, context.waker());
                 return Poll::Pending;
             }
-            Poll::Ready(Ok(0)) => self.ended = Some(Ended::Finished),
+            Poll::Ready(Ok(0)) => {
+                self.ended = Some(Ended::Finished);
+                self.moved_before_end = self.moved;
+            }
             Poll::Ready(Ok(count)) => {
                 self.moved += count as u64;
-                self.large = reader == Reader::Body && count == size;
+                self.large = reader == Reader::Body && count == room;
             }
             Poll::Ready(Err(_)) => self.ended = Some(Ended::Broken),
         }
         self.wake_other(reader, context.waker());
         Poll::Ready(())
+    }
+
+    /// Room in the buffer for one read. A buffer is kept until little of it is left, because heads and body pieces that
+    /// are still in use keep it from being used again.
+    fn room(&mut self) -> usize {
+        let size = if self.large { READ_LARGE } else { READ };
+        if self.input.capacity() - self.input.len() < size / 4 {
+            self.input.reserve(size);
+        }
+        self.input.capacity() - self.input.len()
+    }
+
+    /// Whether the connection was reset by a client that had closed its direction before. A reader is not told then,
+    /// a writer is, even one that has nothing to write.
+    pub(super) fn is_reset(&mut self, context: &mut Context<'_>) -> bool {
+        matches!(Pin::new(&mut self.transport).poll_write(context, &[]), Poll::Ready(Err(_)))
     }
 
     /// Ready when the client's side has ended. What it sends meanwhile is taken in up to a buffer's worth; behind a
@@ -156,13 +177,18 @@ impl<T: Transport> Wire<T> {
 
     /// Starts reading the body of the next exchange.
     pub(super) fn begin(&mut self, decoder: Decoder, continue_due: bool) {
-        self.exchange += 1;
+        self.end_exchange();
         self.decoder = decoder;
         self.continue_due = continue_due;
         self.body_dropped = false;
         self.body_waker = None;
         self.received = 0;
         self.sent = 0;
+    }
+
+    /// Takes the rest of the request body out of the hands of whoever still holds it.
+    pub(super) fn end_exchange(&mut self) {
+        self.exchange += 1;
     }
 
     /// Throws away what of the request body lies in the buffer. `true` when that was all of it.
