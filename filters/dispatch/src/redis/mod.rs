@@ -12,6 +12,7 @@ mod connection;
 mod reconnect;
 mod reply;
 mod reply_limit;
+mod scanner;
 mod transport;
 
 use std::path::PathBuf;

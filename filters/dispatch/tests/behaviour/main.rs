@@ -4,6 +4,7 @@
 
 mod calls;
 mod commands;
+mod load;
 mod login;
 mod outage;
 mod permission;

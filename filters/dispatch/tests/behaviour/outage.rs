@@ -4,123 +4,20 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use outrigger_dispatch::HttpAnswer;
-use parking_lot::Mutex;
-use tokio::task::JoinSet;
 
+use crate::load::{Call, Load, answered, breaker_open, slowest};
 use crate::server::RedisServer;
-use crate::support::{Guest, Lateness, Told, World, caller, http_call, prompt, redis, told};
+use crate::support::{Lateness, World, caller, http_call, prompt, redis, told};
 
 /// A store's default timeout, and what a busy machine may add.
 const CALL: Duration = Duration::from_millis(200);
 
 /// How soon a call fails that is not sent.
 const UNSENT: Duration = Duration::from_millis(5);
-
-/// One call of a load.
-#[derive(Clone)]
-struct Call {
-    caller: usize,
-    began: Instant,
-    took: Duration,
-    told: Told,
-    /// Whether the answer is the one to this very call.
-    right: bool,
-}
-
-impl Call {
-    fn ended(&self) -> Instant {
-        self.began + self.took
-    }
-}
-
-/// Callers that call as long as this lives, a millisecond apart.
-struct Load {
-    calls: Arc<Mutex<Vec<Call>>>,
-    over: Arc<AtomicBool>,
-    callers: JoinSet<()>,
-}
-
-impl Load {
-    /// `words` makes the command for a caller and the number of its call; `right` judges the answer of a 200.
-    fn start(
-        guest: &Guest,
-        callers: usize,
-        words: fn(usize, usize) -> Vec<String>,
-        right: fn(usize, usize, &str) -> bool,
-    ) -> Self {
-        let (calls, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let mut set = JoinSet::new();
-        for caller in 0..callers {
-            let (guest, calls, over) = (guest.clone(), Arc::clone(&calls), Arc::clone(&over));
-            set.spawn(async move {
-                for number in 0.. {
-                    if over.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let words = words(caller, number);
-                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                    let began = Instant::now();
-                    let told = guest.command(&words).await;
-                    let took = began.elapsed();
-                    let right = told.status != 200 || right(caller, number, std::str::from_utf8(&told.body).unwrap());
-                    calls.lock().push(Call { caller, began, took, told, right });
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            });
-        }
-        Self { calls, over, callers: set }
-    }
-
-    /// Each caller echoes words of its own, another one with each call.
-    fn of_echoes(guest: &Guest, callers: usize) -> Self {
-        Self::start(
-            guest,
-            callers,
-            |caller, number| vec!["ECHO".to_owned(), format!("{caller}/{number}")],
-            |caller, number, body| body == format!(r#"{{"result":"{caller}/{number}"}}"#),
-        )
-    }
-
-    /// Waits until this many calls that began after `since` were answered so.
-    async fn until(&self, since: Instant, many: usize, what: impl Fn(&Told) -> bool) {
-        wait_for(|| self.calls.lock().iter().filter(|call| call.began >= since && what(&call.told)).count() >= many)
-            .await;
-    }
-
-    /// Stops the callers and gives all their calls, in the order of their ends.
-    async fn end(mut self) -> Vec<Call> {
-        self.over.store(true, Ordering::Relaxed);
-        while let Some(caller) = self.callers.join_next().await {
-            caller.unwrap();
-        }
-        let mut calls = std::mem::take(&mut *self.calls.lock());
-        calls.sort_by_key(Call::ended);
-        calls
-    }
-}
-
-async fn wait_for(what: impl Fn() -> bool) {
-    let wait = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("what is waited for happens");
-}
-
-fn answered(told: &Told) -> bool {
-    told.status == 200
-}
-
-fn breaker_open(told: &Told) -> bool {
-    told.status == 503 && told.reason == "breaker_open"
-}
 
 /// Every caller is answered again within a second after `return_at`.
 fn assert_back_within_a_second(calls: &[Call], callers: usize, return_at: Instant, late: Duration) -> Duration {
@@ -132,10 +29,6 @@ fn assert_back_within_a_second(calls: &[Call], callers: usize, return_at: Instan
     assert_eq!(first.len(), callers);
     assert!(slowest <= Duration::from_secs(1) + late, "back after {slowest:?}");
     slowest
-}
-
-fn slowest<'a>(calls: impl Iterator<Item = &'a Call>) -> Duration {
-    calls.map(|call| call.took).max().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
