@@ -9,7 +9,7 @@ use http::response;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// An accepted connection.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Makes the close that follows an abrupt one (TCP: RST), so that the client cannot take what it has for whole.
     fn abort(&mut self);
 }

@@ -221,11 +221,10 @@ impl Writing {
                     downstream.send_end()?;
                     self.body = None;
                 }
-                Some(frame) => {
-                    if let Ok(data) = frame.into_data() {
-                        downstream.send_data(data)?;
-                    }
-                }
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => downstream.send_data(data)?,
+                    Err(frame) => exchange.park(|parked| parked.response_trailers = frame.into_trailers().ok()),
+                },
             }
         }
         Poll::Ready(Ok(()))
