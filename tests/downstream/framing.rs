@@ -272,3 +272,30 @@ async fn a_request_body_that_ends_early_is_no_whole_body() {
         assert_eq!(server.watcher.ended(1).await[0].flags, ["DC"]);
     }
 }
+
+/// Data, then trailers.
+struct WithTrailers(u32);
+
+impl chain::Source for WithTrailers {
+    async fn next(&mut self) -> Option<Result<chain::Frame<Bytes>, Failure>> {
+        self.0 += 1;
+        match self.0 {
+            1 => Some(Ok(chain::Frame::data(Bytes::from_static(b"data")))),
+            2 => {
+                let field = ("grpc-status".parse().unwrap(), HeaderValue::from_static("0"));
+                Some(Ok(chain::Frame::trailers([field].into_iter().collect())))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[tokio::test]
+async fn trailers_are_kept_for_the_log_and_not_sent() {
+    let server = Server::start(answers(200, &[], || Body::source(WithTrailers(0))));
+    let mut client = server.connect().await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    client.head().await;
+    assert_eq!(client.rest().await, b"4\r\ndata\r\n0\r\n\r\n");
+    assert_eq!(server.watcher.ended(1).await[0].trailers["grpc-status"], "0");
+}

@@ -10,5 +10,6 @@ mod filters;
 mod framing;
 mod heads;
 mod keep_alive;
+mod mutations;
 mod support;
 mod timeouts;

@@ -32,7 +32,7 @@ async fn a_header_section_that_trickles_in_is_answered_with_408_at_the_deadline(
         }
     };
     assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
-    assert!((3 * SHORT..10 * SHORT).contains(&start.elapsed()), "after {:?}", start.elapsed());
+    assert!((3 * SHORT..50 * SHORT).contains(&start.elapsed()), "after {:?}", start.elapsed());
     assert!(client.closes().await);
     let seen = server.watcher.ended(2).await;
     assert_eq!((&seen[1].flags[..], seen[1].details.as_deref()), (&["SI"][..], Some("request_header_timeout")));

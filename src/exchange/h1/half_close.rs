@@ -46,7 +46,7 @@ impl HalfClose {
         }
         loop {
             std::task::ready!(look.as_mut().poll(context));
-            let asked = wire.moved > wire.moved_before_end; // after its end nothing moves but towards the client
+            let asked = wire.written > wire.written_before_end;
             if wire.is_reset(context) || !asked && *wait >= LAST_LOOK {
                 return Poll::Ready(());
             }

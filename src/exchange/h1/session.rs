@@ -15,7 +15,7 @@ use super::encode::{self, Encoder};
 use super::half_close::HalfClose;
 use super::head::Head;
 use super::wire::{Ended, Shared};
-use crate::exchange::downstream::{Downstream, Transport};
+use crate::exchange::downstream::{Downstream, Moved, Transport};
 use crate::exchange::fields;
 
 /// One connection's exchanges, one after another.
@@ -83,8 +83,9 @@ impl<T: Transport> Session<T> {
 }
 
 impl<T: Transport> Downstream for Session<T> {
-    fn moved(&self) -> u64 {
-        self.wire.lock().moved
+    fn moved(&self) -> Moved {
+        let wire = self.wire.lock();
+        Moved { read: wire.read, written: wire.written }
     }
 
     fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {

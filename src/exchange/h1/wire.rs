@@ -2,20 +2,24 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, BytesMut};
 use parking_lot::Mutex;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, ReadBuf};
 
 use super::decode::{Decoded, Decoder};
 use super::output::Output;
 use crate::exchange::Transport;
 
-/// Bytes read at a time, and held for a request that nobody reads.
-const READ: usize = 16 * 1024;
+/// Bytes read at a time, and held of a request that nobody reads.
+const READ: usize = 8 * 1024;
+
+/// Bytes of a request that come by way of the stack; most heads are smaller.
+const FIRST_READ: usize = 4 * 1024;
 
 /// Bytes read at a time while a large body flows.
 const READ_LARGE: usize = 64 * 1024;
@@ -47,10 +51,12 @@ pub(super) struct Wire<T> {
     pub(super) received: u64,
     /// Bytes of the response's body taken for the exchange.
     pub(super) sent: u64,
-    /// Bytes that moved in either direction.
-    pub(super) moved: u64,
-    /// `moved` when the client closed its direction.
-    pub(super) moved_before_end: u64,
+    /// Bytes that came from the client.
+    pub(super) read: u64,
+    /// Bytes that the client took.
+    pub(super) written: u64,
+    /// `written` when the client closed its direction.
+    pub(super) written_before_end: u64,
     full: bool,
     large: bool,
     body_waker: Option<Waker>,
@@ -79,8 +85,9 @@ impl<T: Transport> Wire<T> {
             ended: None,
             received: 0,
             sent: 0,
-            moved: 0,
-            moved_before_end: 0,
+            read: 0,
+            written: 0,
+            written_before_end: 0,
             full: false,
             large: false,
             body_waker: None,
@@ -101,12 +108,9 @@ impl<T: Transport> Wire<T> {
                 remember(slot, context.waker());
                 return Poll::Pending;
             }
-            Poll::Ready(Ok(0)) => {
-                self.ended = Some(Ended::Finished);
-                self.moved_before_end = self.moved;
-            }
+            Poll::Ready(Ok(0)) => self.finished(),
             Poll::Ready(Ok(count)) => {
-                self.moved += count as u64;
+                self.read += count as u64;
                 self.large = reader == Reader::Body && count == room;
             }
             Poll::Ready(Err(_)) => self.ended = Some(Ended::Broken),
@@ -123,6 +127,27 @@ impl<T: Transport> Wire<T> {
             self.input.reserve(size);
         }
         self.input.capacity() - self.input.len()
+    }
+
+    /// Reads the first bytes of a request by way of the stack, so that an idle connection holds no buffer.
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [const { MaybeUninit::uninit() }; FIRST_READ];
+        let mut bytes = ReadBuf::uninit(&mut bytes);
+        match std::task::ready!(Pin::new(&mut self.transport).poll_read(context, &mut bytes)) {
+            Ok(()) if bytes.filled().is_empty() => self.finished(),
+            Ok(()) => {
+                self.read += bytes.filled().len() as u64;
+                self.input = BytesMut::with_capacity(READ);
+                self.input.extend_from_slice(bytes.filled());
+            }
+            Err(_) => self.ended = Some(Ended::Broken),
+        }
+        Poll::Ready(())
+    }
+
+    fn finished(&mut self) {
+        self.ended = Some(Ended::Finished);
+        self.written_before_end = self.written;
     }
 
     /// Whether the connection was reset by a client that had closed its direction before. A reader is not told then,
@@ -157,7 +182,7 @@ impl<T: Transport> Wire<T> {
     }
 
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.output.poll_flush(&mut self.transport, &mut self.moved, context)
+        self.output.poll_flush(&mut self.transport, &mut self.written, context)
     }
 
     /// The transport keeps one waker, the last reader's; the other reader is woken here. A body that waits is woken by
