@@ -1,5 +1,8 @@
 //! Behaviour through the front door: the real program, real sockets, a real redis-server, real guests.
 
+#![expect(unreachable_pub, reason = "a test program has no outside; what it starts things with reads like a library")]
+
 mod support;
 
 mod demo;
+mod proxy;
