@@ -3,3 +3,12 @@
 mod backend;
 mod caller;
 mod exchange;
+mod faults;
+mod flow;
+mod guests;
+mod interrupts;
+mod limits;
+mod observing;
+mod response;
+mod retry;
+mod reuse;
