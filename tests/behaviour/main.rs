@@ -5,4 +5,7 @@
 mod support;
 
 mod demo;
+mod installs;
 mod proxy;
+mod redis_outage;
+mod refusals;
