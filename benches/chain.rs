@@ -2,8 +2,6 @@
 //!
 //! `cargo bench --bench chain`. Read the figures as ratios: machines differ, and a busy one lies.
 
-#![expect(missing_docs, reason = "criterion's macro makes a public function")]
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
