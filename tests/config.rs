@@ -46,6 +46,16 @@ fn every_shipped_configuration_is_right() {
     }
 }
 
+/// The reader is our own for the sake of its messages: what it reads must be what a YAML library reads.
+#[test]
+fn every_shipped_configuration_is_read_as_a_yaml_library_reads_it() {
+    for path in files("config", "yaml") {
+        let text = fs::read_to_string(&path).unwrap();
+        let theirs: config::Config = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config::parse(&text, file_name(&path)).unwrap(), theirs, "{}", path.display());
+    }
+}
+
 #[test]
 fn every_mistake_is_told_as_its_golden_file_says() {
     let files = files("tests/config/invalid", "yaml");

@@ -9,15 +9,24 @@ use http::response;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// An accepted connection.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Makes the close that follows an abrupt one (TCP: RST), so that the client cannot take what it has for whole.
     fn abort(&mut self);
 }
 
+/// Numbers of bytes that only grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// Bytes that came from the client.
+    pub(crate) read: u64,
+    /// Bytes that the client took.
+    pub(crate) written: u64,
+}
+
 /// The client's side of one exchange, as the exchange drives it: sending queues, flushing writes.
 pub(crate) trait Downstream {
-    /// A number that grows whenever bytes moved in either direction.
-    fn moved(&self) -> u64;
+    /// How much has moved so far.
+    fn moved(&self) -> Moved;
 
     /// Ready when the client has left. Takes in what the client sends meanwhile, up to a buffer's worth.
     fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()>;

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use tokio::time::Instant;
 
 use crate::exchange::deadline::{Deadline, after};
-use crate::exchange::downstream::Downstream;
+use crate::exchange::downstream::{Downstream, Moved};
 use crate::exchange::{Front, Timeouts};
 
 /// Bytes gathered from a body before they are written.
@@ -102,11 +102,14 @@ impl<D: Downstream> Drive<'_, D> {
     }
 
     fn cut_off(&mut self, failure: &Failure) -> Outcome {
-        let face = failure.face();
-        self.exchange.record(|record| {
-            record.flag(face.flag);
-            record.details = Some(face.details);
-        });
+        // A reply that came too late has told its reason when it was made.
+        if !matches!(failure, Failure::Reply(_)) {
+            let face = failure.face();
+            self.exchange.record(|record| {
+                record.flag(face.flag);
+                record.details = Some(face.details);
+            });
+        }
         self.downstream.reset();
         Outcome::Broken
     }
@@ -221,42 +224,51 @@ impl Writing {
                     downstream.send_end()?;
                     self.body = None;
                 }
-                Some(frame) => {
-                    if let Ok(data) = frame.into_data() {
-                        downstream.send_data(data)?;
-                    }
-                }
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => downstream.send_data(data)?,
+                    Err(frame) => exchange.park(|parked| parked.response_trailers = frame.into_trailers().ok()),
+                },
             }
         }
         Poll::Ready(Ok(()))
     }
 }
 
-/// The timeouts of one exchange. Read only when it has to wait, and once for each time that something moved.
+/// The timeouts of one exchange. The time is read only when the exchange has to wait, and once for each time that
+/// something moved.
 struct Clock<'a> {
     deadline: &'a mut Deadline,
     timeouts: &'a Timeouts,
     overall: Option<Instant>,
-    seen: Option<(u64, bool)>,
+    idle: Option<Instant>,
+    write: Option<Instant>,
+    seen: Option<(Moved, bool)>,
 }
 
 impl<'a> Clock<'a> {
     fn new(deadline: &'a mut Deadline, timeouts: &'a Timeouts, exchange: &Exchange) -> Self {
         let overall = after(Instant::from_std(exchange.started()), timeouts.request);
-        Self { deadline, timeouts, overall, seen: None }
+        Self { deadline, timeouts, overall, idle: None, write: None, seen: None }
     }
 
-    /// Ready when a timeout passed; `moved` tells whether something moved since the last look.
-    fn poll(&mut self, moved: u64, writing: bool, context: &mut Context<'_>) -> Poll<Failure> {
-        if self.seen.replace((moved, writing)) != Some((moved, writing)) {
-            let now = Instant::now();
-            let idle = after(now, self.timeouts.stream_idle);
-            let write = if writing { after(now, self.timeouts.write) } else { None };
-            self.deadline.set_at([idle, write, self.overall].into_iter().flatten().min());
+    /// Ready when a timeout passed; `writing`: there is something that the client should take.
+    fn poll(&mut self, moved: Moved, writing: bool, context: &mut Context<'_>) -> Poll<Failure> {
+        if self.seen != Some((moved, writing)) {
+            self.moved(moved, writing);
         }
         self.deadline.poll(context).map(|()| {
             let over = self.overall.is_some_and(|overall| overall <= Instant::now());
             if over { Failure::RequestTimeout } else { Failure::StreamIdle }
         })
+    }
+
+    fn moved(&mut self, moved: Moved, writing: bool) {
+        let now = Instant::now();
+        let before = self.seen.replace((moved, writing));
+        self.idle = after(now, self.timeouts.stream_idle);
+        if before.is_none_or(|(before, was_writing)| before.written != moved.written || writing != was_writing) {
+            self.write = if writing { after(now, self.timeouts.write) } else { None };
+        }
+        self.deadline.set_at([self.idle, self.write, self.overall].into_iter().flatten().min());
     }
 }

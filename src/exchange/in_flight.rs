@@ -13,7 +13,7 @@ struct Inner {
 
 /// A count of open connections and running exchanges, finish hooks included.
 #[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<Inner>);
+pub(crate) struct InFlight(Arc<Inner>);
 
 impl InFlight {
     /// Counts one more until the entry is dropped.
@@ -23,13 +23,12 @@ impl InFlight {
     }
 
     /// Number under way.
-    #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.count.load(Ordering::Acquire)
     }
 
     /// Waits until nothing is under way.
-    pub async fn none_left(&self) {
+    pub(crate) async fn none_left(&self) {
         loop {
             let mut none_left = std::pin::pin!(self.0.none_left.notified());
             none_left.as_mut().enable(); // before the look, so that the last drop cannot fall between the two

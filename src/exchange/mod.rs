@@ -13,8 +13,8 @@ mod front;
 mod h1;
 mod in_flight;
 
-pub use downstream::Transport;
 pub use front::{Chain, Front, Limits, Observer, Timeouts};
-pub use in_flight::InFlight;
 
+pub(crate) use downstream::Transport;
 pub(crate) use h1::serve;
+pub(crate) use in_flight::InFlight;

@@ -60,8 +60,8 @@ impl App {
 #[async_trait]
 impl ServerApp for App {
     async fn process_new(self: &Arc<Self>, stream: Stream, stopping: &ShutdownWatch) -> Option<Stream> {
+        let _entry = self.in_flight.enter(); // dropped last: who waits for a drain then finds all gates left
         let _pass = self.enter()?;
-        let _entry = self.in_flight.enter();
         let _open = Open::new(&self.front);
         let connection = self.describe(&stream);
         let front = Arc::clone(&self.front);

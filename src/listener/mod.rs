@@ -112,3 +112,9 @@ impl Listener {
         tokio::time::timeout(timeout, drained).await.is_ok()
     }
 }
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

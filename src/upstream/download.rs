@@ -58,7 +58,9 @@ impl Limit {
     }
 
     fn start(&mut self) {
-        self.deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        if self.deadline.is_none() {
+            self.deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -132,7 +134,7 @@ impl Download {
                 return Poll::Ready(Ok(None));
             }
             match line.receiver.poll_read(self.content.length(), context) {
-                Poll::Ready(Ok(0)) if self.content.may_end_by_close() => return Poll::Ready(Ok(None)),
+                Poll::Ready(Ok(0)) if self.content.ends_by_close() => return Poll::Ready(Ok(None)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(cut("closed in the middle of the response"))),
                 Poll::Ready(Ok(_)) => (),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(cut(&error.to_string()))),

@@ -4,6 +4,7 @@
 //! or new), one HTTP/1.1 exchange on it, retries of what was never sent. [`Clusters`] offers the same way to guests.
 //! Nothing here knows the configuration file, listeners or telemetry: settings and an [`Observer`] are handed in.
 
+mod attempt;
 mod balance;
 mod circuit;
 mod cluster;

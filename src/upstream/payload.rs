@@ -35,7 +35,7 @@ impl Payload {
         }
         while !self.rest.is_end_stream() {
             let Some(frame) = self.rest.frame().now_or_never() else { return Ok(()) };
-            match frame.transpose()? {
+            match frame.transpose().inspect_err(|_| self.consumed = true)? {
                 Some(frame) if frame.data_ref().is_some_and(Bytes::is_empty) => (),
                 Some(frame) => {
                     self.first = Some(frame);

@@ -1,5 +1,7 @@
 //! Behaviour through the front door: the real program, real sockets, a real redis-server, real guests.
 
+#![expect(unreachable_pub, reason = "a test program has no outside; what it starts things with reads like a library")]
+
 mod support;
 
 mod admin;
@@ -8,6 +10,7 @@ mod check;
 mod demo;
 mod installs;
 mod life;
+mod proxy;
 mod redis_outage;
 mod refusals;
 mod telemetry;

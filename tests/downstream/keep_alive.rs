@@ -40,7 +40,7 @@ async fn pipelined_requests_are_answered_in_order_whatever_their_bodies() {
     for body in ["first", "second", "", "fourth"] {
         assert_eq!(client.answer().await.text(), body);
     }
-    assert!(client.is_closed().await);
+    assert!(client.closes().await);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn http_1_0_closes_unless_the_client_asks_otherwise() {
     assert_eq!(client.answer().await.header("connection"), Some("keep-alive"));
     client.send("GET / HTTP/1.0\r\n\r\n").await;
     assert_eq!(client.answer().await.header("connection"), Some("close"));
-    assert!(client.is_closed().await);
+    assert!(client.closes().await);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn the_last_request_of_a_connection_is_answered_with_close() {
     client.send([GET, GET, GET].concat()).await;
     assert_eq!(client.answer().await.header("connection"), None);
     assert_eq!(client.answer().await.header("connection"), Some("close"));
-    assert!(client.is_closed().await);
+    assert!(client.closes().await);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The client's side of an exchange, over real sockets, with chains of small filters.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod beside;
 mod bodies;
 mod drain;
 mod endings;
@@ -7,5 +10,6 @@ mod filters;
 mod framing;
 mod heads;
 mod keep_alive;
+mod mutations;
 mod support;
 mod timeouts;

@@ -29,6 +29,7 @@ pub(crate) struct Seen {
     pub(crate) uri: Option<String>,
     pub(crate) request_headers: HeaderMap,
     pub(crate) status: Option<u16>,
+    pub(crate) trailers: HeaderMap,
     pub(crate) flags: Vec<&'static str>,
     pub(crate) details: Option<String>,
     pub(crate) received: u64,
@@ -85,13 +86,14 @@ impl Observer for Watcher {
     }
 
     fn exchange_ended(&self, exchange: &Exchange) {
-        let (method, uri, request_headers, status) = exchange.parked(|parked| {
+        let (method, uri, request_headers, status, trailers) = exchange.parked(|parked| {
             let request = parked.request.as_ref();
             (
                 request.map(|head| head.method.to_string()),
                 request.map(|head| head.uri.to_string()),
                 request.map(|head| head.headers.clone()).unwrap_or_default(),
                 parked.response.as_ref().map(|head| head.status.as_u16()),
+                parked.response_trailers.clone().unwrap_or_default(),
             )
         });
         let seen = exchange.record(|record| Seen {
@@ -99,6 +101,7 @@ impl Observer for Watcher {
             uri,
             request_headers,
             status,
+            trailers,
             flags: record.flags.clone(),
             details: record.details.as_ref().map(ToString::to_string),
             received: record.bytes_received,
@@ -203,7 +206,7 @@ impl Client {
     }
 
     /// Whether the connection was reset rather than closed.
-    pub(crate) async fn is_reset(mut self) -> bool {
+    pub(crate) async fn resets(mut self) -> bool {
         loop {
             match soon(self.reader.read_buf(&mut self.buffer)).await {
                 Ok(0) => return false,
@@ -225,7 +228,7 @@ impl Client {
     }
 
     /// Whether the server closes the connection without another byte.
-    pub(crate) async fn is_closed(mut self) -> bool {
+    pub(crate) async fn closes(mut self) -> bool {
         self.buffer.is_empty() && !self.read().await
     }
 

@@ -124,3 +124,86 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use chain::{Body, Failure, Response, Upstream, async_trait};
+    use http::request;
+    use prometheus::Registry;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{CallError, FunctionCall, Functions, MemorySettings, Names};
+
+    /// Clusters and functions of every name.
+    struct All;
+
+    #[async_trait]
+    impl Upstream for All {
+        fn has_cluster(&self, _: &str) -> bool {
+            true
+        }
+
+        async fn send(&self, _: &str, _: request::Parts, _: Body, _: Duration) -> Result<Response, Failure> {
+            Err(Failure::UpstreamTimeout)
+        }
+    }
+
+    #[async_trait]
+    impl Functions for All {
+        fn contains(&self, _: &str) -> bool {
+            true
+        }
+
+        async fn call(&self, call: FunctionCall) -> Result<Bytes, CallError> {
+            Err(CallError::Unknown(call.id))
+        }
+    }
+
+    fn dispatchers(policies: Vec<Policy>) -> Vec<Arc<Dispatcher>> {
+        let stores =
+            ["a", "b", "c"].map(|name| Store::memory(name, "", MemorySettings::default()).map(Arc::new).unwrap());
+        let targets = Arc::new(Targets::new(stores, Arc::new(All), Arc::new(All)));
+        let metrics = Arc::new(Metrics::new(&Registry::new()).unwrap());
+        let made = |policy| Dispatcher::new(policy, Arc::clone(&targets), Arc::clone(&metrics)).map(Arc::new);
+        policies.into_iter().map(|policy| made(policy).unwrap()).collect()
+    }
+
+    fn names() -> impl Strategy<Value = Names> {
+        let some = prop::collection::btree_set("[abc]", 0..3).prop_map(Names::Some);
+        prop_oneof![Just(Names::None), Just(Names::All), some]
+    }
+
+    fn policy() -> impl Strategy<Value = Policy> {
+        let commands = prop::option::of(prop::sample::subsequence(vec!["GET", "SET", "MGET"], 0..=3));
+        let keys = prop::sample::subsequence(vec!["*", "a*", "b", "?"], 0..=4);
+        (names(), names(), names(), commands, keys, 0u32..9).prop_map(
+            |(stores, clusters, functions, commands, keys, depth)| {
+                let words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
+                let keys = words(keys);
+                Policy { stores, clusters, functions, commands: commands.map(words), keys, depth, ..Policy::default() }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_union_reaches_what_any_of_its_dispatchers_reaches_and_nothing_else(
+            policies in prop::collection::vec(policy(), 1..4),
+            name in "[abcd]",
+            command in prop::sample::select(vec!["GET", "SET", "MGET", "FLUSHALL"]),
+            keys in prop::collection::vec("[abc]{1,2}", 1..3),
+        ) {
+            let all = dispatchers(policies);
+            let union = Dispatcher::union(&all).unwrap();
+            let command = Command::new(command, keys.into_iter().map(Bytes::from));
+            let any = |reaches: &dyn Fn(&Dispatcher) -> bool| all.iter().any(|dispatcher| reaches(dispatcher));
+            prop_assert_eq!(union.store(&name).is_some(), any(&|one| one.store(&name).is_some()));
+            prop_assert_eq!(union.reaches_cluster(&name), any(&|one| one.reaches_cluster(&name)));
+            prop_assert_eq!(union.reaches_function(&name), any(&|one| one.reaches_function(&name)));
+            prop_assert_eq!(union.permits(&name, &command).is_ok(), any(&|one| one.permits(&name, &command).is_ok()));
+            prop_assert_eq!(Some(union.limits.depth), all.iter().map(|one| one.limits.depth).max());
+        }
+    }
+}

@@ -20,6 +20,11 @@ mod scope;
 mod store;
 mod targets;
 
+#[cfg(test)]
+#[expect(dead_code, reason = "unit tests need less of it than the behaviour tests that it was written for")]
+#[path = "../tests/behaviour/server.rs"]
+mod server;
+
 pub use dispatcher::Dispatcher;
 pub use error::{CallError, Error, Refusal};
 pub use filter::DispatchFilter;

@@ -126,11 +126,14 @@ impl Scope {
         if depth > limits.depth {
             return Err(CallError::Depth { id: id.to_owned(), depth: limits.depth });
         }
-        let left = self.left(limits.function_timeout);
+        let now = Instant::now();
+        let latest = now + limits.function_timeout;
+        let deadline = self.deadline.map_or(latest, |deadline| deadline.min(latest));
+        let left = deadline.saturating_duration_since(now);
         let scope = Arc::new(Self {
             dispatcher: Arc::clone(&self.dispatcher),
             spent: Arc::clone(&self.spent),
-            deadline: Some(Instant::now() + left),
+            deadline: Some(deadline),
             depth,
         });
         let call = FunctionCall { id: id.to_owned(), method: method.to_owned(), param, scope };

@@ -7,24 +7,21 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use dispatch::Scope;
-use parking_lot::Mutex;
 use tracing::{info, warn};
-use wasm::{Instances, LoadError, Pool, Process};
+use wasm::{Instances, LoadError, Pool, Process, RootScope};
 
 use crate::metrics::{Metrics, Recorder};
 use crate::version::{Spec, Version};
 
 type Map = BTreeMap<Arc<str>, Arc<Version>>;
 
-/// Gives the scope that the root contexts of a function call through; `None` reaches nothing.
-type RootScope = Box<dyn Fn(&str) -> Option<Arc<Scope>> + Send + Sync>;
-
 /// The installed functions, by id.
 pub struct Registry {
     process: Arc<Process>,
     metrics: Arc<Metrics>,
     map: ArcSwap<Map>,
-    root_scope: Mutex<Option<RootScope>>,
+    /// What root contexts may reach.
+    reach: ArcSwap<Box<RootScope>>,
 }
 
 /// Why a function is not installed.
@@ -52,7 +49,12 @@ impl Registry {
     /// An empty registry.
     #[must_use]
     pub fn new(process: Arc<Process>, metrics: Arc<Metrics>) -> Arc<Self> {
-        let registry = Arc::new(Self { process, metrics, map: ArcSwap::default(), root_scope: Mutex::new(None) });
+        let registry = Arc::new(Self {
+            process,
+            metrics,
+            map: ArcSwap::default(),
+            reach: ArcSwap::from_pointee(Box::new(|_: &str| None) as _),
+        });
         registry.metrics.watch(&registry);
         registry
     }
@@ -101,11 +103,9 @@ impl Registry {
         let bytes = read_module(&spec)?;
         let number = spec.settings.version;
         let recorder = Arc::new(Recorder::new(Arc::clone(&self.metrics), number));
-        let pool = Pool::load(&self.process, &bytes, spec.settings, Arc::clone(&recorder) as _)?;
+        let reach = self.reach.load_full();
+        let pool = Pool::load(&self.process, &bytes, spec.settings, Arc::clone(&recorder) as _, &**reach)?;
         recorder.name(pool.id());
-        if let Some(root_scope) = &*self.root_scope.lock() {
-            pool.set_root_scope(root_scope(pool.id()));
-        }
         Ok(Version {
             number,
             pool,
@@ -172,7 +172,7 @@ impl Registry {
         for version in self.list() {
             version.pool.set_root_scope(scope(version.id()));
         }
-        *self.root_scope.lock() = Some(Box::new(scope));
+        self.reach.store(Arc::new(Box::new(scope)));
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct VmCell {
     pub(crate) memory: Arc<AtomicUsize>,
     /// Exchanges that wait for this vm to begin on it.
     pub(crate) waiting: AtomicUsize,
+    /// Whether anybody has used it since the pool last looked.
+    pub(crate) used: AtomicBool,
     death: OnceLock<Trap>,
     overran: AtomicBool,
     last_context: AtomicU32,
@@ -41,6 +43,7 @@ impl VmCell {
             kind: vm.kind,
             memory: vm.guest().limit.gauge(),
             waiting: AtomicUsize::new(0),
+            used: AtomicBool::new(true),
             death: OnceLock::new(),
             overran: AtomicBool::new(false),
             last_context: AtomicU32::new(ROOT),
@@ -57,6 +60,7 @@ impl VmCell {
     /// The vm, if nobody uses it now.
     pub(crate) fn try_lock(self: &Arc<Self>) -> Option<VmGuard> {
         let vm = Arc::clone(&self.vm).try_lock_owned().ok()?;
+        self.used.store(true, Ordering::Relaxed);
         Some(VmGuard { vm, cell: Arc::clone(self) })
     }
 

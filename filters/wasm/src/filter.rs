@@ -65,21 +65,23 @@ pub async fn run(pool: &Arc<Pool>, request: Request, next: Next) -> Result<Respo
     let request = match stream.run_request(seen, body).await {
         Ok(Outcome::Goes(request)) => *request,
         Ok(Outcome::Answered(response)) => return Ok(*response),
-        Err(failure) => return answer(failure, &exchange),
+        Err(failure) => return stream.answer(failure).await,
     };
     let response = next.run(request).await?;
     stream.run_response(response).await
 }
 
-/// On the request side a failure becomes the response here, so that outer filters see it. A reset stays one.
-fn answer(failure: Failure, exchange: &Exchange) -> Result<Response, Failure> {
-    match failure {
-        Failure::Reset(_) | Failure::ClientGone => Err(failure),
-        failure => Ok(failure.into_response(exchange)),
-    }
-}
-
 impl StreamHandle {
+    /// On the request side a failure becomes the response here: this filter has seen the request, so it and those in
+    /// front of it see the response. A vm that is dead sees nothing more.
+    async fn answer(self: &Arc<Self>, failure: Failure) -> Result<Response, Failure> {
+        match failure {
+            Failure::Reset(_) | Failure::ClientGone => Err(failure),
+            Failure::GuestTrapped { .. } | Failure::NotReady(_) => Ok(failure.into_response(&self.exchange)),
+            failure => self.run_response(failure.into_response(&self.exchange)).await,
+        }
+    }
+
     /// Applies what the request headers callback said, waiting if it holds the head.
     async fn run_request(self: &Arc<Self>, seen: Seen<request::Parts>, body: Body) -> Result<Outcome, Failure> {
         let exchange = Arc::clone(&self.exchange);

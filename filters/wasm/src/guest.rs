@@ -74,8 +74,6 @@ pub(crate) struct Guest {
     pub(crate) current: u32,
     /// What `proxy_set_effective_context` chose for the running callback.
     pub(crate) effective: Option<u32>,
-    /// What the root context's own callouts go through.
-    pub(crate) root_scope: Option<Arc<Scope>>,
     /// Buffer 8.
     pub(crate) call_data: BytesMut,
     /// Buffer 4 and maps 6 and 7.
@@ -110,7 +108,6 @@ impl Guest {
             streams: HashMap::default(),
             current: ROOT,
             effective: None,
-            root_scope: None,
             call_data: BytesMut::new(),
             call_response: None,
             last_status: (0, ""),
@@ -145,7 +142,7 @@ impl Guest {
     pub(crate) fn scope(&self) -> Option<Arc<Scope>> {
         match self.stream() {
             Some(stream) => stream.scope.clone(),
-            None => self.root_scope.clone().or_else(|| self.plugin.root_scope()),
+            None => self.plugin.root_scope(),
         }
     }
 

@@ -45,6 +45,7 @@ pub use load_error::LoadError;
 pub use module::{Facts, hex, sha256_hex};
 pub use observer::{Observer, Sample, Unobserved};
 pub use pairs::encode as encode_pairs;
+pub use plugin::RootScope;
 pub use pool::{LastTrap, Pool, Stats};
 pub use process::Process;
 pub use settings::{Backoff, FailurePolicy, Instances, Layotto, Level, Limits, Queue, Settings};

@@ -16,6 +16,9 @@ use crate::settings::Settings;
 use crate::shared_data::SharedDataHandle;
 use crate::shared_queue::SharedQueues;
 
+/// Gives what the root contexts of a function may reach; `None` is nothing.
+pub type RootScope = dyn Fn(&str) -> Option<Arc<Scope>> + Send + Sync;
+
 /// What the vms of a pool have in common.
 pub(crate) struct Plugin {
     pub(crate) settings: Settings,
@@ -31,7 +34,13 @@ pub(crate) struct Plugin {
 
 impl Plugin {
     /// `id` is what the guest announced, or the configured name.
-    pub(crate) fn new(process: &Process, module: Arc<Module>, mut settings: Settings, id: Arc<str>) -> Arc<Self> {
+    pub(crate) fn new(
+        process: &Process,
+        module: Arc<Module>,
+        mut settings: Settings,
+        id: Arc<str>,
+        reach: &RootScope,
+    ) -> Arc<Self> {
         if module.facts.layotto {
             if let Some(pairs) = settings.layotto.configuration.take() {
                 settings.configuration = pairs;
@@ -49,7 +58,7 @@ impl Plugin {
             shared_queues: Arc::clone(&process.shared_queues),
             metrics: process.metrics.open(&id),
             started: Instant::now(),
-            root_scope: ArcSwapOption::empty(),
+            root_scope: ArcSwapOption::new(reach(&id)),
             settings,
             module,
             id,

@@ -15,7 +15,7 @@ use crate::cell::{VmCell, VmGuard};
 use crate::load_error::LoadError;
 use crate::module::{Facts, Module};
 use crate::observer::Observer;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, RootScope};
 use crate::process::Process;
 use crate::rebuild::Rebuild;
 use crate::settings::{FailurePolicy, Instances, Level, Settings};
@@ -23,6 +23,9 @@ use crate::start::{Linked, announced_id, configure, start};
 use crate::trap::Trap;
 use crate::vm::{Kind, Vm};
 use crate::worker;
+
+/// How long a vm over the minimum may be unused.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// A version that runs: its module, its settings and its vms.
 pub struct Pool {
@@ -94,7 +97,8 @@ pub struct Stats {
 impl Pool {
     /// Loads a module: compiles it, tries it in a throw-away vm, and makes `instances.min` vms.
     ///
-    /// Takes from milliseconds to the guest's start budget: call it from a thread that may block.
+    /// Takes from milliseconds to the guest's start budget: call it from a thread that may block. `reach` gives what
+    /// root contexts may call from the beginning on.
     ///
     /// # Errors
     ///
@@ -104,9 +108,10 @@ impl Pool {
         bytes: &[u8],
         settings: Settings,
         observer: Arc<dyn Observer>,
+        reach: &RootScope,
     ) -> Result<Arc<Self>, LoadError> {
         let module = Arc::new(Module::compile(&process.engine, bytes)?);
-        let (plugin, linked) = try_out(process, &module, settings)?;
+        let (plugin, linked) = try_out(process, &module, settings, reach)?;
         let pool = Arc::new(Self::new(process, plugin, linked, observer));
         for _ in 0..pool.instances().min {
             let vm = pool.make(pool.state.lock().kind)?;
@@ -122,7 +127,7 @@ impl Pool {
     /// As [`load`](Self::load).
     pub fn check(process: &Arc<Process>, bytes: &[u8], settings: Settings) -> Result<(Arc<str>, Facts), LoadError> {
         let module = Arc::new(Module::compile(&process.engine, bytes)?);
-        let (plugin, _) = try_out(process, &module, settings)?;
+        let (plugin, _) = try_out(process, &module, settings, &|_| None)?;
         Ok((Arc::clone(plugin.id()), plugin.module.facts.clone()))
     }
 
@@ -331,6 +336,34 @@ impl Pool {
         self.make_in_background(Kind::Yielding, Duration::ZERO, After::Replace(Arc::downgrade(slow)));
     }
 
+    /// Watches a pool that has grown: a vm over the minimum that nobody used for a while is given back.
+    fn shrink_when_idle(self: &Arc<Self>) {
+        let pool = Arc::downgrade(self);
+        self.process.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(IDLE).await;
+                let Some(pool) = pool.upgrade() else { return };
+                let min = pool.state.lock().instances.min;
+                if pool.cells.load().len() <= min {
+                    return;
+                }
+                pool.retire_one_unused(min);
+            }
+        });
+    }
+
+    fn retire_one_unused(&self, min: usize) {
+        let cells = self.cells.load_full();
+        let unused: Vec<_> = cells.iter().filter(|cell| !cell.used.swap(false, Ordering::Relaxed)).collect();
+        if let Some(last) = unused.last() {
+            self.change_cells(|cells| {
+                if cells.len() > min {
+                    cells.retain(|cell| !Arc::ptr_eq(cell, last));
+                }
+            });
+        }
+    }
+
     fn make_in_background(self: &Arc<Self>, kind: Kind, pause: Duration, after: After) {
         let pool = Arc::downgrade(self);
         self.process.runtime.spawn(async move {
@@ -355,6 +388,9 @@ impl Pool {
         match made {
             Ok(vm) => {
                 drop(state);
+                if matches!(after, After::Grow) {
+                    self.shrink_when_idle();
+                }
                 if let After::Replace(slow) = after {
                     self.change_cells(|cells| cells.retain(|cell| !std::ptr::eq(Arc::as_ptr(cell), slow.as_ptr())));
                 }
@@ -405,8 +441,9 @@ fn try_out(
     process: &Arc<Process>,
     module: &Arc<Module>,
     settings: Settings,
+    reach: &RootScope,
 ) -> Result<(Arc<Plugin>, Linked), LoadError> {
-    let plugin = Plugin::new(process, Arc::clone(module), settings.clone(), Arc::clone(&settings.name));
+    let plugin = Plugin::new(process, Arc::clone(module), settings.clone(), Arc::clone(&settings.name), reach);
     let linked = Linked::new(process, &plugin)?;
     let announced = process.block_on(async {
         let mut canary = start(process, &plugin, &linked, linked.preferred_kind(), None).await?;
@@ -416,7 +453,7 @@ fn try_out(
     })?;
     match announced {
         Some(id) if id != settings.name => {
-            let plugin = Plugin::new(process, Arc::clone(module), settings, id);
+            let plugin = Plugin::new(process, Arc::clone(module), settings, id, reach);
             Ok((plugin, linked))
         }
         _ => Ok((plugin, linked)),

@@ -85,11 +85,6 @@ impl Signal {
         std::mem::take(&mut self.pending.lock().resume[side as usize])
     }
 
-    /// A resume that came while nothing was held is forgotten.
-    pub(crate) fn forget_resume(&self, side: Side) {
-        self.pending.lock().resume[side as usize] = false;
-    }
-
     /// What has been decided, if anything. A dead vm's queued reply is dropped with it.
     pub(crate) fn take(&self, side: Side) -> Option<Event> {
         let mut pending = self.pending.lock();

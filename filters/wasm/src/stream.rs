@@ -178,6 +178,13 @@ impl Answer {
 }
 
 impl Stream {
+    /// Before a callback of a side: a resume that came while nothing was held there is forgotten.
+    pub(crate) fn begin(&self, side: Side) {
+        if !self.waiting[side as usize] {
+            self.signal.take_resume(side);
+        }
+    }
+
     pub(crate) fn set_may_add_trailers(&mut self, side: Side, may: bool) {
         match side {
             Side::Request => self.request.may_add_trailers = may,

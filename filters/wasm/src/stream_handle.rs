@@ -260,7 +260,6 @@ fn settle_head<H>(
     }
     // "Continue, then return Pause" is a continue.
     if action == HeadersAction::Continue || signal.take_resume(side) {
-        signal.forget_resume(side);
         return head.take();
     }
     *waiting = true;
@@ -271,6 +270,7 @@ async fn on_headers(vm: &mut Vm, id: u32, side: Side, end: bool) -> Result<Heade
     let Some(callback) = vm.exports.on_headers[side as usize].clone() else { return Ok(HeadersAction::Continue) };
     let Some(stream) = vm.guest().streams.get(&id) else { return Ok(HeadersAction::Continue) };
     let count = stream.headers(side).map_or(0, crate::header_map::MapRef::len);
+    stream.begin(side);
     let name = ["proxy_on_request_headers", "proxy_on_response_headers"][side as usize];
     let action = match callback {
         HeadersCallback::WithEnd(callback) => vm.call(name, &callback, id, (id, count, end.into())).await?,
@@ -283,6 +283,7 @@ async fn on_body(vm: &mut Vm, id: u32, side: Side, chunk: Bytes, end: bool) -> R
     let passed = |data| BodySeen { action: BodyAction::Continue, data, held: 0, trailers: None };
     let Some(callback) = vm.exports.on_body[side as usize].clone() else { return Ok(passed(chunk)) };
     let Some(stream) = vm.guest_mut().streams.get_mut(&id) else { return Ok(passed(chunk)) };
+    stream.begin(side);
     let size = match side {
         Side::Request => stream.request.open_body(chunk),
         Side::Response => stream.response.open_body(chunk),
@@ -299,6 +300,7 @@ async fn on_body(vm: &mut Vm, id: u32, side: Side, chunk: Bytes, end: bool) -> R
 async fn on_trailers(vm: &mut Vm, id: u32, side: Side, trailers: HeaderMap) -> Result<Option<HeaderMap>, Trap> {
     let Some(callback) = vm.exports.on_trailers[side as usize].clone() else { return Ok(Some(trailers)) };
     let Some(stream) = vm.guest_mut().streams.get_mut(&id) else { return Ok(Some(trailers)) };
+    stream.begin(side);
     let count = u32::try_from(trailers.len()).unwrap_or(u32::MAX);
     stream.put_trailers(side, trailers);
     let name = ["proxy_on_request_trailers", "proxy_on_response_trailers"][side as usize];

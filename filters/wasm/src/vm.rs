@@ -185,7 +185,9 @@ fn settle_action(guest: &Guest, running: u32, id: u32, action: Action) {
     let Some(stream) = guest.streams.get(&id).filter(|stream| !stream.logging) else { return };
     let heard = id == running || stream.waiting != [false; 2];
     match action {
-        Action::Resume(side) => stream.signal.resume(side),
+        // A resume while nothing is held is forgotten.
+        Action::Resume(side) if id == running || stream.waiting[side as usize] => stream.signal.resume(side),
+        Action::Resume(_) => (),
         Action::Reply(response) if heard => stream.signal.reply(*response),
         Action::Close if heard => stream.signal.close(),
         Action::Reply(response) if !stream.responding => {

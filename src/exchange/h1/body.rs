@@ -87,3 +87,75 @@ impl<T: Transport> Drop for RequestBody<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use http_body::Body as _;
+    use parking_lot::Mutex;
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::exchange::h1::decode::Decoder;
+    use crate::exchange::h1::head::Framing;
+    use crate::exchange::h1::wire::Wire;
+
+    impl Transport for DuplexStream {
+        fn abort(&mut self) {}
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A waker, and the number of times that it was used.
+    fn waker() -> (Waker, Arc<Wakes>) {
+        let wakes = Arc::new(Wakes::default());
+        (Waker::from(Arc::clone(&wakes)), wakes)
+    }
+
+    /// A body of so many bytes, its wire, and the client's end of it.
+    fn body(length: u64) -> (RequestBody<DuplexStream>, Shared<DuplexStream>, DuplexStream) {
+        let (client, server) = duplex(1 << 20);
+        let wire = Arc::new(Mutex::new(Wire::new(server)));
+        wire.lock().begin(Decoder::new(Framing::Length(length)), false);
+        (RequestBody::new(&wire), wire, client)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_waits_is_woken_when_the_watch_reads_its_bytes_first() {
+        let (mut body, wire, mut client) = body(5);
+        let (waker, wakes) = waker();
+        let context = &mut Context::from_waker(&waker);
+        assert!(Pin::new(&mut body).poll_frame(context).is_pending());
+        client.write_all(b"hello").await.unwrap();
+        let before = wakes.0.load(Ordering::SeqCst);
+        assert!(wire.lock().poll_ended(context).is_pending());
+        assert_eq!(wakes.0.load(Ordering::SeqCst), before + 1, "woken though it is the same task");
+        assert!(matches!(Pin::new(&mut body).poll_frame(context), Poll::Ready(Some(Ok(_)))));
+        assert!(body.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn the_watch_reads_on_once_a_body_in_another_task_made_room() {
+        let (mut body, wire, mut client) = body(100_000);
+        let (watch, watch_wakes) = waker();
+        client.write_all(&[b'x'; 100_000]).await.unwrap();
+        assert!(wire.lock().poll_ended(&mut Context::from_waker(&watch)).is_pending());
+        let (read, asleep) = (wire.lock().input.len(), watch_wakes.0.load(Ordering::SeqCst));
+        assert!((8 * 1024..100_000).contains(&read), "the watch stops at a buffer's worth: {read}");
+        assert!(Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())).is_ready());
+        assert_eq!(watch_wakes.0.load(Ordering::SeqCst), asleep + 1);
+        drop(client);
+        while let Poll::Ready(Some(_)) = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {}
+        assert!(wire.lock().poll_ended(&mut Context::from_waker(&watch)).is_ready());
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chain::{Connection, Exchange, Failure, Record, Request};
 use http::{HeaderValue, request};
 use parking_lot::Mutex;
@@ -105,10 +105,11 @@ impl<T: Transport> Serving<T> {
         let Self { wire, deadline, stopping, front, .. } = self;
         let mut stopping = pin!(stopping.wait_for(|stop| *stop));
         let mut waits = false;
+        wire.lock().input = BytesMut::new();
         poll_fn(|context| {
             {
                 let mut wire = wire.lock();
-                if wire.poll_fill(Reader::Watch, context).is_ready() {
+                if wire.poll_first(context).is_ready() {
                     return Poll::Ready(wire.ended.is_none());
                 }
             }
@@ -143,6 +144,7 @@ impl<T: Transport> Serving<T> {
             Ok((section, head)) => self.serve(section, head).await,
             Err(failure) => self.refuse(failure).await,
         };
+        self.wire.lock().end_exchange();
         match outcome {
             Outcome::Broken => Next::Close,
             Outcome::Complete if !self.session.keeps_alive() => Next::Linger,
@@ -183,14 +185,14 @@ impl<T: Transport> Serving<T> {
             return Next::Request;
         }
         self.deadline.set(LINGER);
-        let allowed = self.wire.lock().moved + LINGER_BYTES;
+        let allowed = self.wire.lock().read + LINGER_BYTES;
         loop {
             {
                 let mut wire = self.wire.lock();
                 if wire.skip_body() {
                     return Next::Request;
                 }
-                if wire.ended.is_some() || wire.moved > allowed {
+                if wire.ended.is_some() || wire.read > allowed {
                     return Next::Linger;
                 }
             }
@@ -206,12 +208,12 @@ impl<T: Transport> Serving<T> {
         if !self.shut_down().await {
             return;
         }
-        let allowed = self.wire.lock().moved + LINGER_BYTES;
+        let allowed = self.wire.lock().read + LINGER_BYTES;
         loop {
             {
                 let mut wire = self.wire.lock();
                 wire.input.clear();
-                if wire.ended.is_some() || wire.moved > allowed {
+                if wire.ended.is_some() || wire.read > allowed {
                     return;
                 }
             }

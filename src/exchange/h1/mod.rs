@@ -6,6 +6,7 @@ mod body;
 mod connection;
 mod decode;
 mod encode;
+mod half_close;
 mod head;
 mod output;
 mod session;

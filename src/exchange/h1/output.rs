@@ -15,7 +15,7 @@ const COPIED: usize = 2 * 1024;
 const SLICES: usize = 16;
 
 /// Bytes kept allocated between responses.
-const KEPT: usize = 16 * 1024;
+const KEPT: usize = 4 * 1024;
 
 /// What is queued for the client, in order: whole pieces, then the open one.
 #[derive(Debug, Default)]
@@ -56,11 +56,11 @@ impl Output {
         *self = Self::default();
     }
 
-    /// Writes everything that is queued; the number of bytes written so far is added to `moved`.
+    /// Writes everything that is queued; the number of bytes that went out is added to `sent`.
     pub(super) fn poll_flush<W: AsyncWrite + Unpin>(
         &mut self,
         writer: &mut W,
-        moved: &mut u64,
+        sent: &mut u64,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while self.queued > 0 {
@@ -68,7 +68,7 @@ impl Output {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            *moved += written as u64;
+            *sent += written as u64;
             self.consume(written);
         }
         Pin::new(writer).poll_flush(context)

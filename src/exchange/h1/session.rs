@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use super::body::RequestBody;
 use super::decode::Decoder;
 use super::encode::{self, Encoder};
+use super::half_close::HalfClose;
 use super::head::Head;
-use super::wire::Shared;
-use crate::exchange::downstream::{Downstream, Transport};
+use super::wire::{Ended, Shared};
+use crate::exchange::downstream::{Downstream, Moved, Transport};
 use crate::exchange::fields;
 
 /// One connection's exchanges, one after another.
@@ -25,11 +26,22 @@ pub(super) struct Session<T> {
     is_head: bool,
     http_10: bool,
     keep_alive: bool,
+    committed: bool,
+    half_close: HalfClose,
 }
 
 impl<T: Transport> Session<T> {
     pub(super) fn new(wire: Shared<T>, stopping: watch::Receiver<bool>) -> Self {
-        Self { wire, stopping, encoder: Encoder::None, is_head: false, http_10: false, keep_alive: false }
+        Self {
+            wire,
+            stopping,
+            encoder: Encoder::None,
+            is_head: false,
+            http_10: false,
+            keep_alive: false,
+            committed: false,
+            half_close: HalfClose::default(),
+        }
     }
 
     /// Begins the exchange of a request; its body is read from here on. `last`: no further request is served.
@@ -37,6 +49,7 @@ impl<T: Transport> Session<T> {
         self.is_head = head.parts.method == Method::HEAD;
         self.http_10 = head.parts.version == Version::HTTP_10;
         self.keep_alive = head.keep_alive && !last;
+        self.committed = false;
         let decoder = Decoder::new(head.framing);
         let bodiless = decoder.is_done();
         self.wire.lock().begin(decoder, head.expects_continue && !bodiless);
@@ -48,6 +61,7 @@ impl<T: Transport> Session<T> {
         self.is_head = false;
         self.http_10 = false;
         self.keep_alive = false;
+        self.committed = false;
         self.wire.lock().begin(Decoder::Done, false);
     }
 
@@ -69,12 +83,18 @@ impl<T: Transport> Session<T> {
 }
 
 impl<T: Transport> Downstream for Session<T> {
-    fn moved(&self) -> u64 {
-        self.wire.lock().moved
+    fn moved(&self) -> Moved {
+        let wire = self.wire.lock();
+        Moved { read: wire.read, written: wire.written }
     }
 
     fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.wire.lock().poll_ended(context).map(drop)
+        let wire = &mut *self.wire.lock();
+        match std::task::ready!(wire.poll_ended(context)) {
+            Ended::Broken => Poll::Ready(()),
+            Ended::Finished if !wire.decoder.is_done() && wire.input.is_empty() => Poll::Ready(()),
+            Ended::Finished => self.half_close.poll_left(wire, !self.committed && !self.http_10, context),
+        }
     }
 
     fn send_informational(&mut self, head: &response::Parts) {
@@ -90,6 +110,7 @@ impl<T: Transport> Downstream for Session<T> {
         head.headers.entry(header::DATE).or_insert_with(get_cached_date);
         self.encoder = encode::framing(head, self.is_head, self.http_10, length);
         self.decide_keep_alive();
+        self.committed = true;
         let connection: &[u8] = match (self.keep_alive, self.http_10) {
             (true, false) => b"",
             (true, true) => b"connection: keep-alive\r\n",

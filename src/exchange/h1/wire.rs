@@ -2,20 +2,24 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, BytesMut};
 use parking_lot::Mutex;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, ReadBuf};
 
 use super::decode::{Decoded, Decoder};
 use super::output::Output;
 use crate::exchange::Transport;
 
-/// Bytes read at a time, and held for a request that nobody reads.
-const READ: usize = 16 * 1024;
+/// Bytes read at a time, and held of a request that nobody reads.
+const READ: usize = 8 * 1024;
+
+/// Bytes of a request that come by way of the stack; most heads are smaller.
+const FIRST_READ: usize = 4 * 1024;
 
 /// Bytes read at a time while a large body flows.
 const READ_LARGE: usize = 64 * 1024;
@@ -47,8 +51,12 @@ pub(super) struct Wire<T> {
     pub(super) received: u64,
     /// Bytes of the response's body taken for the exchange.
     pub(super) sent: u64,
-    /// Bytes that moved in either direction.
-    pub(super) moved: u64,
+    /// Bytes that came from the client.
+    pub(super) read: u64,
+    /// Bytes that the client took.
+    pub(super) written: u64,
+    /// `written` when the client closed its direction.
+    pub(super) written_before_end: u64,
     full: bool,
     large: bool,
     body_waker: Option<Waker>,
@@ -77,7 +85,9 @@ impl<T: Transport> Wire<T> {
             ended: None,
             received: 0,
             sent: 0,
-            moved: 0,
+            read: 0,
+            written: 0,
+            written_before_end: 0,
             full: false,
             large: false,
             body_waker: None,
@@ -90,24 +100,60 @@ impl<T: Transport> Wire<T> {
         if self.ended.is_some() {
             return Poll::Ready(());
         }
-        let size = if self.large { READ_LARGE } else { READ };
-        self.input.reserve(size);
-        let read = pin!(self.transport.read_buf(&mut (&mut self.input).limit(size))).poll(context);
+        let room = self.room();
+        let read = pin!(self.transport.read_buf(&mut (&mut self.input).limit(room))).poll(context);
         match read {
             Poll::Pending => {
                 let slot = if reader == Reader::Body { &mut self.body_waker } else { &mut self.watch_waker };
                 remember(slot, context.waker());
                 return Poll::Pending;
             }
-            Poll::Ready(Ok(0)) => self.ended = Some(Ended::Finished),
+            Poll::Ready(Ok(0)) => self.finished(),
             Poll::Ready(Ok(count)) => {
-                self.moved += count as u64;
-                self.large = reader == Reader::Body && count == size;
+                self.read += count as u64;
+                self.large = reader == Reader::Body && count == room;
             }
             Poll::Ready(Err(_)) => self.ended = Some(Ended::Broken),
         }
         self.wake_other(reader, context.waker());
         Poll::Ready(())
+    }
+
+    /// Room in the buffer for one read. A buffer is kept until little of it is left, because heads and body pieces that
+    /// are still in use keep it from being used again.
+    fn room(&mut self) -> usize {
+        let size = if self.large { READ_LARGE } else { READ };
+        if self.input.capacity() - self.input.len() < size / 4 {
+            self.input.reserve(size);
+        }
+        self.input.capacity() - self.input.len()
+    }
+
+    /// Reads the first bytes of a request by way of the stack, so that an idle connection holds no buffer.
+    pub(super) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [const { MaybeUninit::uninit() }; FIRST_READ];
+        let mut bytes = ReadBuf::uninit(&mut bytes);
+        match std::task::ready!(Pin::new(&mut self.transport).poll_read(context, &mut bytes)) {
+            Ok(()) if bytes.filled().is_empty() => self.finished(),
+            Ok(()) => {
+                self.read += bytes.filled().len() as u64;
+                self.input = BytesMut::with_capacity(READ);
+                self.input.extend_from_slice(bytes.filled());
+            }
+            Err(_) => self.ended = Some(Ended::Broken),
+        }
+        Poll::Ready(())
+    }
+
+    fn finished(&mut self) {
+        self.ended = Some(Ended::Finished);
+        self.written_before_end = self.written;
+    }
+
+    /// Whether the connection was reset by a client that had closed its direction before. A reader is not told then,
+    /// a writer is, even one that has nothing to write.
+    pub(super) fn is_reset(&mut self, context: &mut Context<'_>) -> bool {
+        matches!(Pin::new(&mut self.transport).poll_write(context, &[]), Poll::Ready(Err(_)))
     }
 
     /// Ready when the client's side has ended. What it sends meanwhile is taken in up to a buffer's worth; behind a
@@ -136,7 +182,7 @@ impl<T: Transport> Wire<T> {
     }
 
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.output.poll_flush(&mut self.transport, &mut self.moved, context)
+        self.output.poll_flush(&mut self.transport, &mut self.written, context)
     }
 
     /// The transport keeps one waker, the last reader's; the other reader is woken here. A body that waits is woken by
@@ -156,13 +202,18 @@ impl<T: Transport> Wire<T> {
 
     /// Starts reading the body of the next exchange.
     pub(super) fn begin(&mut self, decoder: Decoder, continue_due: bool) {
-        self.exchange += 1;
+        self.end_exchange();
         self.decoder = decoder;
         self.continue_due = continue_due;
         self.body_dropped = false;
         self.body_waker = None;
         self.received = 0;
         self.sent = 0;
+    }
+
+    /// Takes the rest of the request body out of the hands of whoever still holds it.
+    pub(super) fn end_exchange(&mut self) {
+        self.exchange += 1;
     }
 
     /// Throws away what of the request body lies in the buffer. `true` when that was all of it.

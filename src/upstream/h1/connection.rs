@@ -21,7 +21,8 @@ pub(in crate::upstream) struct Connection {
 impl Connection {
     /// Connects to an endpoint.
     pub(in crate::upstream) async fn open(endpoint: SocketAddr, limit: Duration) -> io::Result<Self> {
-        let stream = timeout(limit, TcpStream::connect(endpoint)).await??;
+        let late = |_| io::Error::new(ErrorKind::TimedOut, format!("not established within {limit:?}"));
+        let stream = timeout(limit, TcpStream::connect(endpoint)).await.map_err(late)??;
         stream.set_nodelay(true)?;
         let (read, write) = stream.into_split();
         Ok(Self { sender: Sender::new(write), receiver: Receiver::new(read) })

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use http::{Method, StatusCode, response};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
@@ -96,8 +96,9 @@ impl Receiver {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let expected = expected.and_then(|expected| usize::try_from(expected).ok()).unwrap_or(CONTENT_ROOM);
-        self.buffer.reserve(expected.clamp(1, CONTENT_ROOM));
-        pin!(self.read.read_buf(&mut self.buffer)).poll(context)
+        let room = expected.clamp(1, CONTENT_ROOM);
+        self.buffer.reserve(room);
+        pin!(self.read.read_buf(&mut (&mut self.buffer).limit(room))).poll(context)
     }
 }
 

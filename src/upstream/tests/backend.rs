@@ -54,7 +54,7 @@ impl Backend {
         Self { address, heads, connections, _tasks: tasks }
     }
 
-    /// A backend that gives the same answer to every request without content, and keeps the connection.
+    /// A backend that gives the same answer to every request, and keeps the connection.
     pub(super) async fn answering(answer: impl Into<String>) -> Self {
         let answer = Arc::<str>::from(answer.into());
         Self::start(move |_, mut peer| {

@@ -40,7 +40,7 @@ pub(super) fn router(address: SocketAddr) -> Router {
 }
 
 /// A request with its exchange. `target` is `METHOD URI`.
-pub(super) fn request(target: &str, body: Body) -> Request {
+pub(in crate::upstream) fn request(target: &str, body: Body) -> Request {
     let (method, uri) = target.split_once(' ').unwrap();
     let (head, ()) = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts();
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -49,7 +49,7 @@ pub(super) fn request(target: &str, body: Body) -> Request {
     Request { head, body, exchange }
 }
 
-pub(super) fn no_next() -> Next {
+pub(in crate::upstream) fn no_next() -> Next {
     Next::new(Arc::from([]))
 }
 

@@ -87,3 +87,97 @@ impl Drop for Permit<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RETRY: Duration = Duration::from_millis(100);
+
+    fn opened(now: Instant) -> Breaker {
+        let breaker = Breaker::new(3, RETRY);
+        for _ in 0..3 {
+            breaker.admit(now).unwrap().failed(now);
+        }
+        breaker
+    }
+
+    #[test]
+    fn only_failures_in_a_row_open_it() {
+        let (breaker, now) = (Breaker::new(3, RETRY), Instant::now());
+        for _ in 0..10 {
+            breaker.admit(now).unwrap().failed(now);
+            breaker.admit(now).unwrap().failed(now);
+            drop(breaker.admit(now).unwrap());
+            breaker.admit(now).unwrap().succeeded();
+        }
+        assert!(opened(now).admit(now).is_none());
+    }
+
+    #[test]
+    fn one_call_tries_after_each_pause_and_closes_it_when_it_succeeds() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        assert!(breaker.admit(now + RETRY - Duration::from_nanos(1)).is_none());
+        let trial = breaker.admit(now + RETRY).unwrap();
+        assert!(breaker.admit(now + RETRY).is_none());
+        trial.failed(now + RETRY);
+        assert!(breaker.admit(now + RETRY).is_none());
+        breaker.admit(now + RETRY * 2).unwrap().succeeded();
+        assert!(breaker.admit(now).is_some());
+    }
+
+    #[test]
+    fn a_trial_that_is_given_up_leaves_the_next_call_to_try() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        drop(breaker.admit(now + RETRY).unwrap());
+        assert!(breaker.admit(now + RETRY).is_some());
+    }
+
+    #[test]
+    fn calls_from_before_the_opening_say_nothing_about_it() {
+        let now = Instant::now();
+        let breaker = Breaker::new(1, RETRY);
+        let [first, second, third] = std::array::from_fn(|_| breaker.admit(now).unwrap());
+        first.failed(now);
+        second.succeeded();
+        assert!(breaker.admit(now).is_none());
+        third.failed(now + RETRY);
+        assert!(breaker.admit(now + RETRY).is_some());
+    }
+
+    #[test]
+    fn a_store_that_is_reachable_again_is_tried_at_once() {
+        let now = Instant::now();
+        let breaker = opened(now);
+        breaker.try_soon(now);
+        let trial = breaker.admit(now);
+        assert!(trial.is_some());
+        assert!(breaker.admit(now).is_none());
+    }
+
+    proptest! {
+        /// However calls overlap and end: while it is open at most one call is out that tries, and one that tries after
+        /// the pause always gets through once the others are over.
+        #[test]
+        fn it_never_sticks(steps in prop::collection::vec((0u8..5, 0u64..80), 1..200)) {
+            let (breaker, mut now) = (Breaker::new(3, RETRY), Instant::now());
+            let mut out = Vec::new();
+            for (step, millis) in steps {
+                now += Duration::from_millis(millis);
+                match step {
+                    0 | 1 => out.extend(breaker.admit(now)),
+                    2 => if let Some(permit) = out.pop() { permit.failed(now) },
+                    3 => if let Some(permit) = out.pop() { permit.succeeded() },
+                    _ => drop(out.pop()),
+                }
+                prop_assert!(out.iter().filter(|permit| permit.tries).count() <= 1);
+            }
+            out.clear();
+            prop_assert!(breaker.admit(now + RETRY).is_some());
+        }
+    }
+}

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use super::RedisSettings;
 use super::address;
 use super::reply::{client_error, reply};
-use super::reply_limit::{Cut, ReplyLimit, Verdict};
+use super::reply_limit::{ReplyLimit, Verdict};
+use super::scanner::Cut;
 use super::transport::Dialer;
 use crate::Error;
 use crate::store::{Command, Reason, Reply, StoreError};
@@ -40,6 +41,8 @@ pub(super) struct Link {
 struct Shared {
     /// Calls in a row that were not answered in time.
     timeouts: AtomicU32,
+    /// A call was dropped before its answer came.
+    abandoned: Notify,
     given_up: Notify,
     /// Why the reply limit cut the connection, if it did.
     cut: Verdict,
@@ -83,7 +86,7 @@ impl Connector {
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let made = MultiplexedConnection::new_with_config(&login, stream, config).await;
         let (connection, driver) = made.map_err(|error| client_error(&error))?;
-        let shared = Shared { timeouts: AtomicU32::new(0), given_up: Notify::new(), cut };
+        let shared = Shared { timeouts: AtomicU32::new(0), abandoned: Notify::new(), given_up: Notify::new(), cut };
         let (link, mut driver): (_, Driver) = (Link { connection, shared: Arc::new(shared) }, Box::pin(driver));
         tokio::select! {
             greeted = link.greet() => greeted?,
@@ -109,8 +112,9 @@ impl Link {
         for argument in command.arguments() {
             packed.arg(&argument[..]);
         }
+        let mut waiting = Waiting { shared: Arc::clone(&self.shared), over: false };
         let answer = self.answer(&packed).await;
-        self.shared.timeouts.store(0, Ordering::Relaxed);
+        waiting.over = true;
         reply(answer?)
     }
 
@@ -123,11 +127,30 @@ impl Link {
     }
 
     /// Waits until the connection is given up.
-    pub(super) async fn given_up(&self) {
-        self.shared.given_up.notified().await;
+    ///
+    /// Callers with less time than the store's own leave no timeout to count when the server hangs. So a call that was
+    /// dropped is followed by tests of our own, until one is answered or there were too many.
+    pub(super) async fn given_up(&self, timeout: Duration, patience: u32) {
+        let tests = async {
+            loop {
+                self.shared.abandoned.notified().await;
+                while tokio::time::timeout(timeout, self.greet()).await.is_err() {
+                    self.timed_out(patience);
+                }
+            }
+        };
+        tokio::select! {
+            () = self.shared.given_up.notified() => {}
+            () = tests => {}
+        }
     }
 
-    /// A first command: only its reply shows that the server serves, and that it lets us in.
+    /// Whether the connection ended because of what somebody asked for, not because of the server.
+    pub(super) fn was_cut(&self) -> bool {
+        self.shared.cut.get() == Some(&Cut::TooLarge)
+    }
+
+    /// A command of our own: only its reply shows that the server serves, and that it lets us in.
     async fn greet(&self) -> Result<(), StoreError> {
         match self.clone().answer(&::redis::cmd("PING")).await? {
             // It answers, and is busy starting or following, or this user may not PING: calls will tell.
@@ -139,11 +162,27 @@ impl Link {
     }
 
     async fn answer(&mut self, command: &Cmd) -> Result<Value, StoreError> {
-        self.connection.send_packed_command(command).await.map_err(|error| match self.shared.cut.get() {
+        let answer = self.connection.send_packed_command(command).await;
+        self.shared.timeouts.store(0, Ordering::Relaxed);
+        answer.map_err(|error| match self.shared.cut.get() {
             // The call in front is the one whose reply was cut; those behind it lost their connection.
             Some(cut) if !error.is_connection_dropped() => cut_reply(*cut),
             _ => client_error(&error),
         })
+    }
+}
+
+/// A call that waits for its answer. Dropped before that, it asks for a test of the connection.
+struct Waiting {
+    shared: Arc<Shared>,
+    over: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.over {
+            self.shared.abandoned.notify_one();
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod connection;
 mod reconnect;
 mod reply;
 mod reply_limit;
+mod scanner;
 mod transport;
 
 use std::path::PathBuf;
@@ -134,9 +135,9 @@ impl Redis {
     /// Starts the task that connects, once.
     fn keep_up(&self) {
         self.keeper.get_or_init(|| {
-            let (connector, line, breaker) = (&self.connector, &self.line, &self.breaker);
-            let work = reconnect::keep_up(Arc::clone(connector), Arc::clone(line), Arc::clone(breaker));
-            tokio::spawn(work).abort_handle()
+            let (connector, line, breaker) =
+                (Arc::clone(&self.connector), Arc::clone(&self.line), Arc::clone(&self.breaker));
+            tokio::spawn(reconnect::keep_up(connector, line, breaker, self.timeout, self.patience)).abort_handle()
         });
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::breaker::Breaker;
-use super::connection::{Connector, Driver, Link};
+use super::connection::{Connector, Link};
 use crate::store::{Reason, StoreError};
 
 /// The first pause between attempts to connect; each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -51,7 +51,7 @@ impl Line {
         match settled.as_deref() {
             Ok(State::Up(link)) => Ok(link.clone()),
             Ok(State::Down(why)) => Err(why.clone()),
-            Ok(State::Connecting) | Err(_) => Err(StoreError::new(Reason::Closed, "the store is gone")),
+            Ok(State::Connecting) | Err(_) => Err(closed("the store is gone")),
         }
     }
 
@@ -71,8 +71,15 @@ impl Line {
     }
 }
 
-/// Connects, and connects again whenever the connection ends; runs until it is aborted.
-pub(super) async fn keep_up(connector: Arc<Connector>, line: Arc<Line>, breaker: Arc<Breaker>) {
+/// Keeps the line up until it is aborted: connects, and connects again whenever the connection ends. A connection that
+/// left `patience` calls in a row unanswered for `timeout` is given up.
+pub(super) async fn keep_up(
+    connector: Arc<Connector>,
+    line: Arc<Line>,
+    breaker: Arc<Breaker>,
+    timeout: Duration,
+    patience: u32,
+) {
     let mut pause = FIRST_PAUSE;
     loop {
         match connector.connect().await {
@@ -80,9 +87,11 @@ pub(super) async fn keep_up(connector: Arc<Connector>, line: Arc<Line>, breaker:
                 let began = Instant::now();
                 line.up(link.clone());
                 breaker.try_soon(began);
-                let why = last(&link, driver).await;
-                line.down(why);
-                if began.elapsed() >= STABLE {
+                tokio::select! {
+                    () = driver => line.down(closed("the connection to redis was closed")),
+                    () = link.given_up(timeout, patience) => line.down(closed("redis answered no more and was given up")),
+                }
+                if began.elapsed() >= STABLE || link.was_cut() {
                     pause = FIRST_PAUSE;
                     continue;
                 }
@@ -94,12 +103,6 @@ pub(super) async fn keep_up(connector: Arc<Connector>, line: Arc<Line>, breaker:
     }
 }
 
-/// Moves the connection's bytes until it ends, and says how. All calls in flight end with it.
-async fn last(link: &Link, driver: Driver) -> StoreError {
-    tokio::select! {
-        () = driver => StoreError::new(Reason::Closed, "the connection to redis was closed"),
-        () = link.given_up() => {
-            StoreError::new(Reason::Closed, "redis did not answer any more, so the connection was dropped")
-        }
-    }
+fn closed(message: &str) -> StoreError {
+    StoreError::new(Reason::Closed, message)
 }

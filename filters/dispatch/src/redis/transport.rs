@@ -82,3 +82,73 @@ fn trusting(roots: RootCertStore) -> io::Result<TlsConnector> {
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::path::Path;
+    use std::process::Command;
+
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    use tempfile::TempDir;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::server::RedisServer;
+
+    /// Makes a certificate for `localhost` that vouches for itself.
+    fn certify(folder: &Path) -> CertificateDer<'static> {
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key.pem", "-out", "cert.pem"])
+            .current_dir(folder)
+            .output()
+            .expect("openssl is installed");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap()
+    }
+
+    fn tls_server(folder: &Path) -> (RedisServer, u16) {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let path = |file: &str| folder.join(file).display().to_string();
+        let (certificate, key, port_text) = (path("cert.pem"), path("key.pem"), port.to_string());
+        let settings = [
+            "--tls-port",
+            &port_text,
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-auth-clients",
+            "no",
+        ];
+        (RedisServer::with(&settings), port)
+    }
+
+    fn dialer(host: &str, port: u16, trusted: Option<CertificateDer<'static>>) -> Dialer {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(trusted);
+        let tls = OnceCell::new_with(Some(trusting(roots).unwrap()));
+        Dialer { address: Address::Tls { host: host.to_owned(), port }, tls }
+    }
+
+    #[tokio::test]
+    async fn a_server_with_a_trusted_certificate_of_its_name_is_spoken_to_and_no_other() {
+        let folder = TempDir::new().unwrap();
+        let certificate = certify(folder.path());
+        let (_server, port) = tls_server(folder.path());
+        let mut stream = dialer("localhost", port, Some(certificate.clone())).dial().await.unwrap();
+        stream.write_all(b"PING\r\n").await.unwrap();
+        let mut reply = [0; 7];
+        stream.read_exact(&mut reply).await.unwrap();
+        assert_eq!(&reply, b"+PONG\r\n");
+
+        let refused = async |host, trusted| dialer(host, port, trusted).dial().await.map(drop).unwrap_err().to_string();
+        let other_name = refused("127.0.0.1", Some(certificate)).await;
+        assert!(other_name.contains("not valid for name"), "{other_name}");
+        let unknown = refused("localhost", None).await;
+        assert!(unknown.contains("UnknownIssuer"), "{unknown}");
+    }
+}

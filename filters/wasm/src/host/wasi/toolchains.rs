@@ -53,7 +53,7 @@ mod tests {
         let mut bytes = vec![0; 64];
         bytes[..8].copy_from_slice(&[4, 0, 0, 0, b'h', 0, 0xE9, 0]);
         assert_eq!(string(&Memory::new(&mut bytes), 4), "hé");
-        for lost in [0, 3, 64, u32::MAX] {
+        for lost in [0, 3, 65, u32::MAX] {
             assert_eq!(string(&Memory::new(&mut bytes), lost), "?");
         }
         assert_eq!(string(&Memory::new(&mut bytes), 60), "");

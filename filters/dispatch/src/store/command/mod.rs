@@ -8,6 +8,9 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::Error;
 
+#[cfg(test)]
+mod tests;
+
 /// Where the keys stand among a command's arguments, counted from the one after the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keys {
