@@ -43,11 +43,11 @@ impl Pool {
         }
     }
 
-    /// The youngest idle connection to an endpoint that is `alive` and not too old. Others found on the way go.
+    /// The idle connection to an endpoint that was used last and is `alive`. Others found on the way go.
     pub(super) fn take(&self, endpoint: usize, alive: fn(&Connection) -> bool) -> Option<Connection> {
         loop {
             let idle = self.inner.lock().idle[endpoint].pop_back()?;
-            if idle.since.elapsed() < self.idle_time && alive(&idle.connection) {
+            if alive(&idle.connection) {
                 return Some(idle.connection);
             }
             self.close([idle]);

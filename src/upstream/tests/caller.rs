@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chain::{Body, Connection, Exchange, Failure, Filter, Next, Request, Response};
 use http::{HeaderMap, StatusCode};
-use http_body::Body as _;
 
 use super::super::{Cluster, ClusterSettings, Router, Unobserved};
 
@@ -126,9 +125,4 @@ impl chain::Source for Pieces {
     fn length(&self) -> Option<u64> {
         (self.told == Told::Length).then_some((self.left * self.piece.len()) as u64)
     }
-}
-
-/// Whether a body says that it is at its end.
-pub(super) fn is_at_end(body: &Body) -> bool {
-    body.is_end_stream()
 }
