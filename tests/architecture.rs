@@ -1,5 +1,7 @@
 //! Keeps the import arrows pointing one way. ARCHITECTURE.md draws the same list.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1 cargo test --test config` rewrites the golden files; read the diff before committing it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Behaviour through the front door: the real program, real sockets, a real redis-server, real guests.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 #![expect(unreachable_pub, reason = "a test program has no outside; what it starts things with reads like a library")]
 
 mod support;

@@ -1,5 +1,7 @@
 //! Bodies: whatever the pieces, the same bytes come out, and who stops reading lets the source go.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The exchange: local replies, resets, side work, the end.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
