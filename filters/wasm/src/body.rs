@@ -11,7 +11,7 @@ use tracing::error;
 
 use crate::abi::{BodyAction, HeadersAction, Side};
 use crate::signal::Event;
-use crate::stream_handle::{BodySeen, StreamHandle};
+use crate::stream_handle::{BodySeen, Met, StreamHandle};
 use crate::trap::Trap;
 
 /// One direction's body behind the guest.
@@ -44,6 +44,8 @@ enum Input {
     Chunk(Bytes, bool),
     Trailers(HeaderMap),
     Resumed,
+    /// The vm died of another stream, and the policy is to go on without it.
+    Died,
 }
 
 impl GuestBody {
@@ -141,20 +143,21 @@ impl GuestBody {
         }
         match input {
             Input::Chunk(chunk, end) => match self.stream.body(self.side, chunk, end).await {
-                Some(Ok(seen)) => self.apply(seen, end),
-                Some(Err(trap)) => self.failed(Some(&trap), end).await,
-                None => self.failed(None, end).await,
+                Met::Seen(seen) => self.apply(seen, end),
+                Met::Trapped(trap) => self.trapped(&trap).await,
+                Met::Dead(chunk) => self.go_on(chunk, None).await,
             },
             Input::Trailers(trailers) => match self.stream.trailers(self.side, trailers).await {
-                Some(Ok(Some(trailers))) => Ok(self.release(Some(trailers)).await),
-                Some(Ok(None)) => {
+                Met::Seen(Some(trailers)) => Ok(self.release(Some(trailers)).await),
+                Met::Seen(None) => {
                     self.holding = true;
                     Ok(Bytes::new())
                 }
-                Some(Err(trap)) => self.failed(Some(&trap), true).await,
-                None => self.failed(None, true).await,
+                Met::Trapped(trap) => self.trapped(&trap).await,
+                Met::Dead(trailers) => self.go_on(Bytes::new(), Some(trailers)).await,
             },
             Input::Resumed => Ok(self.release(None).await),
+            Input::Died => self.go_on(Bytes::new(), None).await,
         }
     }
 
@@ -205,7 +208,7 @@ impl GuestBody {
     fn decided(&self, event: Event) -> Result<Option<Input>, Failure> {
         match event {
             Event::Resume => Ok(self.holding.then_some(Input::Resumed)),
-            Event::Dead if self.stream.pool.is_fail_open() => Ok(None),
+            event if self.stream.outlives(&event) => Ok(Some(Input::Died)),
             event => Err(self.stream.failure_of(event)),
         }
     }
@@ -239,15 +242,25 @@ impl GuestBody {
         data
     }
 
-    /// The vm is dead: what it held goes on, or the exchange fails.
-    async fn failed(&mut self, trap: Option<&Trap>, end: bool) -> Result<Bytes, Failure> {
+    /// The guest trapped on what it was given, which lies with what it held.
+    async fn trapped(&mut self, trap: &Trap) -> Result<Bytes, Failure> {
         if self.stream.pool.is_fail_open() {
-            self.bypass = true;
-            let data = self.release(None).await;
-            self.done = end;
-            return Ok(data);
+            return self.go_on(Bytes::new(), None).await;
         }
-        Err(trap.map_or_else(|| self.stream.death(), |trap| self.stream.trapped(trap)))
+        Err(self.stream.trapped(trap))
+    }
+
+    /// The vm is dead: what it held and what it has not seen goes on, or the exchange fails.
+    async fn go_on(&mut self, unseen: Bytes, trailers: Option<HeaderMap>) -> Result<Bytes, Failure> {
+        if !self.stream.pool.is_fail_open() {
+            return Err(self.stream.death());
+        }
+        self.bypass = true;
+        let held = self.release(trailers).await;
+        if unseen.is_empty() || held.is_empty() {
+            return Ok(if held.is_empty() { unseen } else { held });
+        }
+        Ok([held, unseen].concat().into())
     }
 
     fn pass(&mut self, input: Input) -> Bytes {
@@ -261,7 +274,7 @@ impl GuestBody {
                 self.trailers_out = Some(trailers);
                 Bytes::new()
             }
-            Input::Resumed => Bytes::new(),
+            Input::Resumed | Input::Died => Bytes::new(),
         }
     }
 

@@ -19,10 +19,8 @@ pub(crate) struct VmCell {
     pub(crate) kind: Kind,
     /// Bytes of its linear memory.
     pub(crate) memory: Arc<AtomicUsize>,
-    /// Exchanges that wait for this vm to begin on it.
-    pub(crate) waiting: AtomicUsize,
-    /// Whether anybody has used it since the pool last looked.
-    pub(crate) used: AtomicBool,
+    /// Whether an exchange has begun on it since its pool last looked for vms that it does not need.
+    pub(crate) entered: AtomicBool,
     death: OnceLock<Trap>,
     overran: AtomicBool,
     last_context: AtomicU32,
@@ -42,8 +40,7 @@ impl VmCell {
         let cell = Arc::new(Self {
             kind: vm.kind,
             memory: vm.guest().limit.gauge(),
-            waiting: AtomicUsize::new(0),
-            used: AtomicBool::new(true),
+            entered: AtomicBool::new(true),
             death: OnceLock::new(),
             overran: AtomicBool::new(false),
             last_context: AtomicU32::new(ROOT),
@@ -60,7 +57,6 @@ impl VmCell {
     /// The vm, if nobody uses it now.
     pub(crate) fn try_lock(self: &Arc<Self>) -> Option<VmGuard> {
         let vm = Arc::clone(&self.vm).try_lock_owned().ok()?;
-        self.used.store(true, Ordering::Relaxed);
         Some(VmGuard { vm, cell: Arc::clone(self) })
     }
 

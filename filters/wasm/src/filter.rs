@@ -138,6 +138,7 @@ impl StreamHandle {
             };
             return match event {
                 Event::Resume => Ok(()),
+                event if self.outlives(&event) => Ok(()),
                 event => Err(self.failure_of(event)),
             };
         }

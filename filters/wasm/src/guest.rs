@@ -102,7 +102,7 @@ impl Guest {
             plugin,
             memory: None,
             allocator: None,
-            budget: CpuBudget::default(),
+            budget: CpuBudget::new(),
             yielding,
             phase: Phase::Starting,
             streams: HashMap::default(),

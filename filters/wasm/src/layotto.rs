@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chain::{Body, Failure, Request, Response};
-use http::{StatusCode, request};
+use http::{HeaderMap, StatusCode, request};
 
 use crate::abi::{BodyAction, Side};
 use crate::body::GuestBody;
 use crate::signal::Event;
-use crate::stream_handle::StreamHandle;
+use crate::stream_handle::{Met, StreamHandle};
 
 /// What became of a request.
 pub(crate) enum Outcome {
@@ -27,22 +27,20 @@ pub(crate) async fn run(
     let (content, trailers) = body.collect().await?;
     let query = if content.is_empty() { head.uri.query().unwrap_or_default() } else { "" };
     let shown = if query.is_empty() { content.clone() } else { Bytes::copy_from_slice(query.as_bytes()) };
-    let mut passed = content;
+    let (mut passed, mut skipped) = (content, false);
     if !shown.is_empty() {
-        let seen = run_body(stream, shown, trailers.is_none()).await?;
-        passed = if query.is_empty() { seen.unwrap_or(passed) } else { Bytes::new() };
-    }
-    if let Some(trailers) = trailers {
-        match stream.trailers(Side::Request, trailers).await {
-            Some(Ok(Some(_))) => (),
-            Some(Ok(None)) => drop(wait(stream).await?),
-            Some(Err(trap)) if !stream.pool.is_fail_open() => return Err(stream.trapped(&trap)),
-            _ if stream.pool.is_fail_open() => (),
-            _ => return Err(stream.death()),
+        match run_body(stream, shown, trailers.is_none()).await? {
+            Some(left) if query.is_empty() => passed = left,
+            Some(_) => (),
+            None => skipped = true,
         }
     }
+    if let Some(trailers) = trailers.filter(|_| !skipped) {
+        skipped = !run_trailers(stream, trailers).await?;
+    }
+    let answer = if skipped { None } else { stream.take_answer().await };
     let exchange = Arc::clone(&stream.exchange);
-    Ok(match stream.take_answer().await {
+    Ok(match answer {
         Some(answer) => {
             exchange.record(|record| record.details = Some("wasm_answered".into()));
             exchange.park(|parked| parked.request = Some(head));
@@ -55,18 +53,31 @@ pub(crate) async fn run(
 /// The body callback; gives the body as the guest left it, or `None` where its vm failed and the policy is to go on.
 async fn run_body(stream: &Arc<StreamHandle>, shown: Bytes, end: bool) -> Result<Option<Bytes>, Failure> {
     match stream.body(Side::Request, shown, end).await {
-        Some(Ok(seen)) if seen.action == BodyAction::Continue => Ok(Some(seen.data)),
-        Some(Ok(_)) => wait(stream).await.map(Some),
+        Met::Seen(seen) if seen.action == BodyAction::Continue => Ok(Some(seen.data)),
+        Met::Seen(_) => wait(stream).await,
         _ if stream.pool.is_fail_open() => Ok(None),
-        Some(Err(trap)) => Err(stream.trapped(&trap)),
-        None => Err(stream.death()),
+        Met::Trapped(trap) => Err(stream.trapped(&trap)),
+        Met::Dead(_) => Err(stream.death()),
     }
 }
 
-/// A function that paused goes on when one of its callouts resumes it; with none outstanding nobody could.
-async fn wait(stream: &Arc<StreamHandle>) -> Result<Bytes, Failure> {
+/// The trailers callback; `false` where its vm failed and the policy is to go on.
+async fn run_trailers(stream: &Arc<StreamHandle>, trailers: HeaderMap) -> Result<bool, Failure> {
+    match stream.trailers(Side::Request, trailers).await {
+        Met::Seen(Some(_)) => Ok(true),
+        Met::Seen(None) => Ok(wait(stream).await?.is_some()),
+        _ if stream.pool.is_fail_open() => Ok(false),
+        Met::Trapped(trap) => Err(stream.trapped(&trap)),
+        Met::Dead(_) => Err(stream.death()),
+    }
+}
+
+/// A function that paused goes on when one of its callouts resumes it; with none outstanding nobody could. Gives the body
+/// as [`run_body`] does.
+async fn wait(stream: &Arc<StreamHandle>) -> Result<Option<Bytes>, Failure> {
     match stream.signal.wait_unless_idle(Side::Request).await {
-        Event::Resume => Ok(stream.take_held(Side::Request).await.0),
+        Event::Resume => Ok(Some(stream.take_held(Side::Request).await.0)),
+        event if stream.outlives(&event) => Ok(None),
         event => Err(stream.failure_of(event)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::{ResourceLimiter, Result};
 
@@ -66,27 +66,37 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// The time that one guest call may take, counted in epoch ticks that find the guest running.
-#[derive(Debug, Default)]
+/// The time that one guest call may take.
+///
+/// It is used up when as many epoch ticks as it has have found the guest running, so that a thread that was not scheduled
+/// costs the guest nothing, and when it has also passed without what the guest's host calls have waited: a tick that fell
+/// into a wait finds the guest running behind it.
+#[derive(Debug)]
 pub(crate) struct CpuBudget {
+    begun: Instant,
+    budget: Duration,
     ticks: u64,
-    most: u64,
     /// Whether the guest ran through a whole time slice: its next vms are yielding ones.
     pub(crate) overran: bool,
 }
 
 impl CpuBudget {
-    /// Begins a call. One that starts late in a tick meets the first one at once: that one says nothing yet.
-    pub(crate) fn begin(&mut self, budget: Duration) {
-        self.ticks = 0;
-        self.most = ticks(budget);
+    /// A budget of nothing, until a call begins.
+    pub(crate) fn new() -> Self {
+        Self { begun: Instant::now(), budget: Duration::ZERO, ticks: 0, overran: false }
     }
 
-    /// A tick found the guest running; `false` when the budget is used up.
-    pub(crate) fn tick(&mut self) -> bool {
+    /// Begins a call. One that starts late in a tick meets the first one at once: that one says nothing yet.
+    pub(crate) fn begin(&mut self, budget: Duration, now: Instant) {
+        (self.begun, self.budget, self.ticks) = (now, budget, 0);
+    }
+
+    /// A tick found the guest running, whose host calls have `waited` so long; `false` when the budget is used up.
+    pub(crate) fn tick(&mut self, now: Instant, waited: Duration) -> bool {
         self.ticks += 1;
         self.overran |= self.ticks > 1;
-        self.ticks <= self.most
+        let ran = now.duration_since(self.begun).saturating_sub(waited);
+        self.ticks <= ticks(self.budget) || ran < self.budget
     }
 }
 
@@ -98,13 +108,34 @@ fn ticks(budget: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    fn budget(ticks: u32) -> (CpuBudget, Instant) {
+        let (mut budget, begun) = (CpuBudget::new(), Instant::now());
+        budget.begin(ticks * TICK, begun);
+        (budget, begun)
+    }
+
     #[test]
     fn the_first_tick_says_nothing_and_the_last_one_ends_the_call() {
-        let mut budget = CpuBudget::default();
-        budget.begin(3 * TICK);
-        assert!(budget.tick() && !budget.overran);
-        assert!(budget.tick() && budget.overran);
-        assert!(budget.tick());
-        assert!(!budget.tick());
+        let (mut budget, begun) = budget(3);
+        assert!(budget.tick(begun + TICK, Duration::ZERO) && !budget.overran);
+        assert!(budget.tick(begun + 2 * TICK, Duration::ZERO) && budget.overran);
+        assert!(budget.tick(begun + 3 * TICK, Duration::ZERO));
+        assert!(!budget.tick(begun + 4 * TICK, Duration::ZERO));
+    }
+
+    #[test]
+    fn ticks_that_fell_into_waits_use_nothing_up() {
+        let (mut budget, begun) = budget(3);
+        for wait in 1..100 {
+            assert!(budget.tick(begun + wait * TICK, wait * TICK));
+        }
+        assert!(budget.tick(begun + 102 * TICK, 100 * TICK));
+        assert!(!budget.tick(begun + 103 * TICK, 100 * TICK));
+    }
+
+    #[test]
+    fn time_without_ticks_uses_nothing_up() {
+        let (mut budget, begun) = budget(3);
+        assert!(budget.tick(begun + 100 * TICK, Duration::ZERO));
     }
 }

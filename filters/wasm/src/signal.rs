@@ -26,10 +26,11 @@ pub(crate) enum Event {
 struct Pending {
     resume: [bool; 2],
     reply: Option<Box<Response>>,
+    /// A stream has one local reply; it meets the response callbacks of its own filter as any response does.
+    replied: bool,
     closed: bool,
     dead: bool,
     outstanding: u32,
-    ended: bool,
 }
 
 /// One per stream, shared by its vm and its filter.
@@ -47,19 +48,16 @@ impl Signal {
     /// The first reply or close wins.
     pub(crate) fn reply(&self, response: Response) {
         self.change(|pending| {
-            if !pending.ended {
+            if !pending.replied && !pending.closed {
                 pending.reply = Some(Box::new(response));
-                pending.ended = true;
+                pending.replied = true;
             }
         });
     }
 
-    /// The first reply or close wins.
+    /// A reply that waits to be taken wins.
     pub(crate) fn close(&self) {
-        self.change(|pending| {
-            pending.closed |= !pending.ended;
-            pending.ended = true;
-        });
+        self.change(|pending| pending.closed |= pending.reply.is_none());
     }
 
     pub(crate) fn dead(&self) {
@@ -75,9 +73,10 @@ impl Signal {
         self.change(|pending| pending.outstanding = pending.outstanding.saturating_sub(1));
     }
 
-    /// Whether a local reply or a close has been decided.
+    /// Whether a local reply or a close has been decided and waits to be taken.
     pub(crate) fn is_ended(&self) -> bool {
-        self.pending.lock().ended
+        let pending = self.pending.lock();
+        pending.reply.is_some() || pending.closed
     }
 
     /// Takes a resume out, if one was decided.

@@ -1,6 +1,7 @@
 //! Making a vm: instantiate, start functions, id, root context, vm start, configure.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use tracing::debug;
 use wasmtime::{Instance, InstancePre, Store, UpdateDeadline};
@@ -91,13 +92,13 @@ fn new_store(process: &Process, plugin: &Arc<Plugin>, kind: Kind) -> Store<Guest
     store.limiter(|guest| &mut guest.limit);
     store.epoch_deadline_callback(|mut context| {
         let guest = context.data_mut();
-        Ok(match (guest.budget.tick(), guest.yielding) {
+        Ok(match (guest.budget.tick(Instant::now(), guest.waited), guest.yielding) {
             (false, _) => UpdateDeadline::Interrupt,
             (true, true) => UpdateDeadline::Yield(1),
             (true, false) => UpdateDeadline::Continue(1),
         })
     });
-    store.data_mut().budget.begin(plugin.settings.limits.start);
+    store.data_mut().budget.begin(plugin.settings.limits.start, Instant::now());
     store.set_epoch_deadline(1);
     store
 }
@@ -192,7 +193,10 @@ pub(crate) async fn configure(vm: &mut Vm) -> Result<(), LoadError> {
             run_phase(vm, Phase::Configuring, "proxy_on_configure", &on_configure, (ROOT, size), "configure").await?;
         refused(accepted, "configure", "proxy_on_configure")?;
     }
-    vm.guest_mut().phase = Phase::Running;
+    let guest = vm.guest_mut();
+    guest.phase = Phase::Running;
+    // A start is slow on a thread of its own, which is no reason for fibers.
+    guest.budget.overran = false;
     debug!(function = %vm.guest().plugin.id(), kind = ?vm.kind, "a vm has started");
     Ok(())
 }

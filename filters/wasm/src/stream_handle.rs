@@ -37,6 +37,15 @@ pub(crate) enum Seen<H> {
     Bypass(H),
 }
 
+/// What became of something that was to meet a callback.
+pub(crate) enum Met<T, S> {
+    Seen(S),
+    /// The callback trapped. What it was to see lies with what the guest holds.
+    Trapped(Trap),
+    /// The vm was dead before: here it is back.
+    Dead(T),
+}
+
 /// What a body callback said, and what is let on because of it.
 pub(crate) struct BodySeen {
     pub(crate) action: BodyAction,
@@ -150,24 +159,26 @@ impl StreamHandle {
         stream.response.head.take()
     }
 
-    /// Runs a body callback on a chunk. `None`: the vm is dead.
-    pub(crate) async fn body(&self, side: Side, chunk: Bytes, end: bool) -> Option<Result<BodySeen, Trap>> {
+    /// Runs a body callback on a chunk.
+    pub(crate) async fn body(&self, side: Side, chunk: Bytes, end: bool) -> Met<Bytes, BodySeen> {
         let guard = self.cell.lock().await;
         if self.cell.death().is_some() {
-            return None;
+            return Met::Dead(chunk);
         }
         let id = self.id;
-        self.cell.work(guard, move |mut vm| async move { on_body(&mut vm, id, side, chunk, end).await }).await
+        let called = self.cell.work(guard, move |mut vm| async move { on_body(&mut vm, id, side, chunk, end).await });
+        Met::of(called.await)
     }
 
-    /// Runs a trailers callback. `Ok(None)`: the guest holds them.
-    pub(crate) async fn trailers(&self, side: Side, trailers: HeaderMap) -> Option<Result<Option<HeaderMap>, Trap>> {
+    /// Runs a trailers callback. `None`: the guest holds them.
+    pub(crate) async fn trailers(&self, side: Side, trailers: HeaderMap) -> Met<HeaderMap, Option<HeaderMap>> {
         let guard = self.cell.lock().await;
         if self.cell.death().is_some() {
-            return None;
+            return Met::Dead(trailers);
         }
         let id = self.id;
-        self.cell.work(guard, move |mut vm| async move { on_trailers(&mut vm, id, side, trailers).await }).await
+        let called = self.cell.work(guard, move |mut vm| async move { on_trailers(&mut vm, id, side, trailers).await });
+        Met::of(called.await)
     }
 
     /// Takes out what the guest holds on a side.
@@ -227,6 +238,11 @@ impl StreamHandle {
         }
     }
 
+    /// Whether a stream whose vm died goes on without it.
+    pub(crate) fn outlives(&self, event: &Event) -> bool {
+        matches!(event, Event::Dead) && self.pool.is_fail_open()
+    }
+
     /// A Layotto function has nobody to resume it but its own callouts.
     pub(crate) fn ends_when_idle(&self, side: Side) -> bool {
         side == Side::Request && self.pool.facts().layotto
@@ -242,6 +258,17 @@ impl StreamHandle {
         let (guest, host_calls) = self.exchange.record(|record| (record.guest_time, record.host_call_time));
         let status = self.exchange.parked(|parked| parked.response.as_ref().map(|head| head.status));
         self.pool.observer.exchange_ended(Sample { status, guest, host_calls, waited });
+    }
+}
+
+impl<T: Default, S> Met<T, S> {
+    /// `None` comes when the runtime shuts down: there is nothing left to lose.
+    fn of(called: Option<Result<S, Trap>>) -> Self {
+        match called {
+            Some(Ok(seen)) => Self::Seen(seen),
+            Some(Err(trap)) => Self::Trapped(trap),
+            None => Self::Dead(T::default()),
+        }
     }
 }
 

@@ -81,8 +81,8 @@ impl Vm {
         P: WasmParams + Sync,
         R: WasmResults + Sync,
     {
-        self.begin(context, budget);
         let begun = Instant::now();
+        self.begin(context, budget, begun);
         let result = match self.kind {
             Kind::Inline => function.call(&mut self.store, params),
             Kind::Yielding => function.call_async(&mut self.store, params).await,
@@ -91,14 +91,14 @@ impl Vm {
         result.map_err(|error| Trap::new(callback, &error, self.guest().limit.refused))
     }
 
-    fn begin(&mut self, context: u32, budget: Duration) {
+    fn begin(&mut self, context: u32, budget: Duration, now: Instant) {
         let guest = self.store.data_mut();
         guest.current = context;
         guest.effective = None;
         guest.waited = Duration::ZERO;
         guest.calls_out = 0;
         guest.limit.refused = false;
-        guest.budget.begin(budget);
+        guest.budget.begin(budget, now);
         self.store.set_epoch_deadline(1);
         self.in_call = true;
     }
