@@ -20,6 +20,8 @@ pub(super) enum Command {
     Run(Run),
     /// Reads a configuration, compiles and configures its modules, and prints what is wrong.
     Check(Check),
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
 }
 
 #[derive(Debug, Args)]
