@@ -3,3 +3,5 @@
 mod support;
 
 mod demo;
+mod guide;
+mod try_command;
