@@ -5,7 +5,7 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/local/bin:/us
 
 GUEST_CARGO = cd guest-examples && CARGO_TARGET_DIR=target cargo
 
-.PHONY: help demo test lint format clippy guests release clean
+.PHONY: help demo test lint format clippy guests bench release clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -38,6 +38,11 @@ clippy: ## runs clippy on both workspaces, warnings are errors
 
 guests: ## builds the example guests into guest-examples/dist
 	@sh guest-examples/build.sh
+
+bench: ## measures what a chain costs without sockets
+	@sh scripts/setup.sh build
+	@sh guest-examples/build.sh
+	cargo bench --bench chain
 
 release: ## builds the optimised binary, target/release/outrigger
 	@sh scripts/setup.sh build

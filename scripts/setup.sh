@@ -13,10 +13,10 @@ build='cc cmake make'
 case "${1:-}" in
 build) programs=$build parts= ;;
 demo) programs="$build curl" parts= ;;
-test) programs="$build redis-server" parts= ;;
+test) programs="$build curl python3 redis-server" parts= ;;
 lint) programs=$build parts='rustfmt clippy' ;;
 target) programs= parts=wasm32-wasip1 ;;
-ci) programs="$build redis-server" parts='rustfmt clippy' ;;
+ci) programs="$build curl python3 redis-server" parts='rustfmt clippy' ;;
 *)
     echo "usage: scripts/setup.sh build|demo|test|lint|target|ci" >&2
     exit 2

@@ -10,9 +10,9 @@ pub mod upstream;
 pub mod exchange;
 pub mod listener;
 
-pub mod admin;
 pub mod live;
 
+pub mod admin;
 pub mod server;
 
 pub mod cli;

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1 cargo test --test config` rewrites the golden files; read the diff before committing it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,16 @@ fn every_shipped_configuration_is_right() {
         if let Err(problems) = config::read_with(fs::read(&path).unwrap(), file_name(&path), &no_variables) {
             panic!("{problems}");
         }
+    }
+}
+
+/// The reader is our own for the sake of its messages: what it reads must be what a YAML library reads.
+#[test]
+fn every_shipped_configuration_is_read_as_a_yaml_library_reads_it() {
+    for path in files("config", "yaml") {
+        let text = fs::read_to_string(&path).unwrap();
+        let theirs: config::Config = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(config::parse(&text, file_name(&path)).unwrap(), theirs, "{}", path.display());
     }
 }
 

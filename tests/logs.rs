@@ -1,5 +1,7 @@
 //! The logs of a whole process: this test runs itself as a child and reads what that wrote to stderr.
 
+#![expect(clippy::unwrap_used, reason = "a test file")]
+
 use std::process::{Command, Stdio};
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::l4::stream::Stream;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::AdminError;
@@ -21,9 +21,12 @@ use super::response::AdminResponse;
 
 /// The largest request body: a module of the largest default size.
 const MAX_BODY: usize = 16 << 20;
-/// A body of more bytes than this needs one of the few places for large ones, which bounds the memory of all.
+/// A body of more bytes than this waits until no other large one is read or worked on. Changes run one at a time anyway,
+/// and it bounds the memory of all bodies.
 const SMALL_BODY: usize = 64 << 10;
-const LARGE_BODIES: usize = 2;
+const LARGE_BODIES: usize = 1;
+/// How long a large body waits for its place: as long as a change waits for its turn.
+const PLACE: Duration = Duration::from_secs(60);
 
 /// Contract §5: how long a request head or a body may take.
 pub(super) const READ: Duration = Duration::from_secs(10);
@@ -95,46 +98,79 @@ impl<A: App> Http1<A> {
     }
 }
 
-impl Body<'_> {
-    /// Reads the body, at most [`MAX_BODY`] bytes in at most [`READ`].
-    pub(super) async fn read(self) -> Result<Bytes, AdminError> {
-        let deadline = self.deadline;
-        timeout_at(deadline, self.collect()).await.unwrap_or_else(|_| {
-            let reason = format!("the body was not complete within {} s", READ.as_secs());
-            Err(AdminError::new(StatusCode::REQUEST_TIMEOUT, reason))
-        })
-    }
+/// A body that was read, and the place that it takes up while it is used.
+pub(super) struct Taken<'a> {
+    pub(super) bytes: Bytes,
+    _place: Option<SemaphorePermit<'a>>,
+}
 
-    async fn collect(self) -> Result<Bytes, AdminError> {
-        let head = self.session.req_header();
-        if announced(head).is_some_and(|length| length > MAX_BODY as u64) {
+impl<'a> Body<'a> {
+    /// Reads the body, at most [`MAX_BODY`] bytes in at most [`READ`].
+    pub(super) async fn read(mut self) -> Result<Taken<'a>, AdminError> {
+        let announced = announced(self.session.req_header());
+        if announced.is_some_and(|length| length > MAX_BODY) {
             return Err(too_large());
         }
-        if head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-            self.session.write_continue_response().await.map_err(|_| cut_off())?;
-        }
-        let mut whole = BytesMut::new();
         let mut place = None;
-        while let Some(piece) = self.session.read_request_body().await.map_err(|_| cut_off())? {
-            if whole.len() + piece.len() > MAX_BODY {
+        let mut whole = BytesMut::new();
+        if let Some(length) = announced.filter(|length| *length > SMALL_BODY) {
+            place = Some(self.place().await?);
+            whole.reserve(length);
+        }
+        self.welcome().await?;
+        while let Some(piece) = self.piece().await? {
+            let length = whole.len() + piece.len();
+            if length > MAX_BODY {
                 return Err(too_large());
             }
-            if place.is_none() && whole.len() + piece.len() > SMALL_BODY {
-                place = Some(self.large_bodies.acquire().await.expect("nobody closes the semaphore"));
+            if length > SMALL_BODY && place.is_none() {
+                place = Some(self.place().await?);
             }
             whole.extend_from_slice(&piece);
         }
-        Ok(whole.freeze())
+        Ok(Taken { bytes: whole.freeze(), _place: place })
+    }
+
+    /// Waits for a place for a large body. That is no time that the client lost.
+    async fn place(&mut self) -> Result<SemaphorePermit<'a>, AdminError> {
+        let began = Instant::now();
+        let place = timeout(PLACE, self.large_bodies.acquire()).await;
+        let place = place.map_err(|_| {
+            AdminError::new(StatusCode::SERVICE_UNAVAILABLE, "another large body is still being worked on; try again")
+        })?;
+        self.deadline += began.elapsed();
+        Ok(place.expect("nobody closes the semaphore"))
+    }
+
+    /// Tells a client that waits for it to send the body.
+    async fn welcome(&mut self) -> Result<(), AdminError> {
+        let expect = self.session.req_header().headers.get(EXPECT);
+        if expect.is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+            return Ok(());
+        }
+        timeout_at(self.deadline, self.session.write_continue_response())
+            .await
+            .map_err(|_| late())?
+            .map_err(|_| cut_off())
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, AdminError> {
+        timeout_at(self.deadline, self.session.read_request_body()).await.map_err(|_| late())?.map_err(|_| cut_off())
     }
 }
 
-fn announced(head: &request::Parts) -> Option<u64> {
+fn announced(head: &request::Parts) -> Option<usize> {
     head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn too_large() -> AdminError {
     let reason = format!("the body is larger than {} MiB", MAX_BODY >> 20);
     AdminError::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+}
+
+fn late() -> AdminError {
+    let reason = format!("the body was not complete within {} s", READ.as_secs());
+    AdminError::new(StatusCode::REQUEST_TIMEOUT, reason)
 }
 
 fn cut_off() -> AdminError {

@@ -102,11 +102,14 @@ impl<D: Downstream> Drive<'_, D> {
     }
 
     fn cut_off(&mut self, failure: &Failure) -> Outcome {
-        let face = failure.face();
-        self.exchange.record(|record| {
-            record.flag(face.flag);
-            record.details = Some(face.details);
-        });
+        // A reply that came too late has told its reason when it was made.
+        if !matches!(failure, Failure::Reply(_)) {
+            let face = failure.face();
+            self.exchange.record(|record| {
+                record.flag(face.flag);
+                record.details = Some(face.details);
+            });
+        }
         self.downstream.reset();
         Outcome::Broken
     }

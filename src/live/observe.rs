@@ -3,8 +3,9 @@
 use chain::Exchange;
 use http::StatusCode;
 
+use crate::exchange;
 use crate::telemetry::{ClusterTelemetry, ListenerTelemetry};
-use crate::{exchange, upstream};
+use crate::upstream;
 
 /// Observes the connections and exchanges of a listener.
 pub(super) struct ListenerObserver(pub(super) ListenerTelemetry);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::admin::{AdminError, ClusterFacts, EndpointFacts, ListenerFacts, Operations};
-use crate::config::{InstallBody, Problems};
+use crate::config::{InstallBody, Problem, Problems};
 use crate::listener::Listener;
 use crate::live::Live;
 use crate::telemetry::rfc3339;
@@ -110,8 +110,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 fn bad_body(problems: &Problems) -> AdminError {
-    let message = problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ");
-    let mut error = AdminError::bad_request(message);
+    let say = |problem: &Problem| match problem.path.is_root() {
+        true => problem.message.clone(),
+        false => format!("{}: {}", problem.path, problem.message),
+    };
+    let mut error = AdminError::bad_request(problems.iter().map(say).collect::<Vec<_>>().join("; "));
     error.problems = Some(problems.to_json()["problems"].clone());
     error
 }

@@ -26,3 +26,28 @@ impl Filter for DirectResponse {
         Ok(response)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::caller::{no_next, request};
+    use super::*;
+
+    #[tokio::test]
+    async fn every_request_gets_the_same_response() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-a", "b".parse().unwrap());
+        let filter = DirectResponse { status: StatusCode::ACCEPTED, body: "text".into(), headers };
+        for target in ["GET /a", "POST /b", "HEAD /c"] {
+            let request = request(target, Body::full("unread"));
+            let exchange = std::sync::Arc::clone(&request.exchange);
+            let response = filter.handle(request, no_next()).await.unwrap();
+            assert_eq!(
+                (response.head.status, &response.head.headers["x-a"]),
+                (StatusCode::ACCEPTED, &"b".parse().unwrap())
+            );
+            assert_eq!(&*response.body.collect(9, || Failure::ResponseTooLarge(9)).await.unwrap(), b"text");
+            assert_eq!(exchange.record(|record| record.details.clone()).as_deref(), Some("direct_response"));
+            exchange.parked(|parked| assert!(parked.request.is_some()));
+        }
+    }
+}

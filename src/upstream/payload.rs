@@ -7,7 +7,6 @@ use bytes::Bytes;
 use chain::{Body, Exchange, Failure, Frame};
 use futures_util::FutureExt;
 use http::Method;
-use http_body::Body as _;
 
 use super::h1::{Framing, Sender};
 use super::upload::{Upload, wrong_length};
@@ -33,7 +32,7 @@ impl Payload {
         if std::mem::replace(&mut self.looked, true) {
             return Ok(());
         }
-        while !self.rest.is_end_stream() {
+        while !self.rest.is_end() {
             let Some(frame) = self.rest.frame().now_or_never() else { return Ok(()) };
             match frame.transpose().inspect_err(|_| self.consumed = true)? {
                 Some(frame) if frame.data_ref().is_some_and(Bytes::is_empty) => (),
@@ -49,7 +48,7 @@ impl Payload {
 
     /// Whether all of it is here, so that the request is complete with its first write.
     pub(super) fn is_whole(&self) -> bool {
-        self.rest.is_end_stream() && self.first.as_ref().is_none_or(Frame::is_data)
+        self.rest.is_end() && self.first.as_ref().is_none_or(Frame::is_data)
     }
 
     /// Whether an attempt can send all of it.
@@ -60,7 +59,7 @@ impl Payload {
     /// How the content is announced.
     pub(super) fn framing(&self, method: &Method) -> Framing {
         match (&self.first, self.announced) {
-            (None, _) if self.rest.is_end_stream() => Framing::empty(method),
+            (None, _) if self.rest.is_end() => Framing::empty(method),
             (_, Some(length)) => Framing::Length(length),
             (Some(first), None) if self.is_whole() => Framing::Length(first.data_ref().map_or(0, Bytes::len) as u64),
             _ => Framing::Chunked,

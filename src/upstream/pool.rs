@@ -43,23 +43,26 @@ impl Pool {
         }
     }
 
-    /// The youngest idle connection to an endpoint that is `alive` and not too old. Others found on the way go.
+    /// The idle connection to an endpoint that was used last and is `alive`. Others found on the way go.
     pub(super) fn take(&self, endpoint: usize, alive: fn(&Connection) -> bool) -> Option<Connection> {
         loop {
             let idle = self.inner.lock().idle[endpoint].pop_back()?;
-            if idle.since.elapsed() < self.idle_time && alive(&idle.connection) {
+            if alive(&idle.connection) {
                 return Some(idle.connection);
             }
             self.close([idle]);
+            self.gone();
         }
     }
 
-    /// Counts a connection that is to be made. At the limit an idle one makes room for it: whoever asks holds one of
+    /// Counts a connection that is to be made. At the limit an idle one leaves it its place: whoever asks holds one of
     /// `max` permits and no connection, so one of the `max` open connections is idle.
     pub(super) fn make_room(&self) {
         let mut inner = self.inner.lock();
         let evicted = if inner.open < self.max { None } else { inner.longest_idle() };
-        inner.open += 1;
+        if evicted.is_none() {
+            inner.open += 1;
+        }
         drop(inner);
         self.close(evicted);
     }
@@ -79,18 +82,21 @@ impl Pool {
         let now = Instant::now();
         let fresh = |idle: &Idle| now.duration_since(idle.since) < self.idle_time && idle.connection.seems_alive();
         let mut stale = Vec::new();
-        for idle in &mut self.inner.lock().idle {
-            let (kept, gone) = std::mem::take(idle).into_iter().partition(&fresh);
+        let mut inner = self.inner.lock();
+        for idle in &mut inner.idle {
+            let (kept, gone) = std::mem::take(idle).into_iter().partition(fresh);
             *idle = kept;
-            stale.push(gone);
+            stale.extend::<VecDeque<Idle>>(gone);
         }
-        self.close(stale.into_iter().flat_map(|gone: VecDeque<Idle>| gone));
+        inner.open -= stale.len();
+        drop(inner);
+        self.close(stale);
     }
 
+    /// Closes connections, outside the lock.
     fn close(&self, connections: impl IntoIterator<Item = Idle>) {
         for idle in connections {
             drop(idle);
-            self.gone();
             self.observer.connection_closed();
         }
     }

@@ -6,7 +6,6 @@ use std::sync::Weak;
 use bytes::Bytes;
 use chain::{Body, Exchange, Failure, Frame};
 use http::HeaderMap;
-use http_body::Body as _;
 use tokio::sync::oneshot;
 
 use super::h1::{Framing, Sender};
@@ -105,7 +104,7 @@ impl Upload {
             *left = left.checked_sub(data.len() as u64).ok_or_else(wrong_length)?;
         }
         self.sender.put(data, self.framing);
-        if self.body.is_end_stream() { self.end(None) } else { Ok(()) }
+        if self.body.is_end() { self.end(None) } else { Ok(()) }
     }
 
     fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use crate::support::{Redis, Sidecar, guest};
 
 /// The demo's configuration with a store of the test's own.
-fn demo(store: &str) -> String {
+pub(crate) fn demo(store: &str) -> String {
     format!(
         r#"
 stores:
@@ -30,7 +30,8 @@ listeners:
     )
 }
 
-const MEMORY: &str = r#"memory: {seed: {book1: "100"}}"#;
+/// A store that holds what the demo asks for.
+pub(crate) const MEMORY: &str = r#"memory: {seed: {book1: "100"}}"#;
 
 #[tokio::test]
 async fn function_1_asks_function_2_which_reads_the_memory_store() {

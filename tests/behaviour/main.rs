@@ -1,7 +1,19 @@
 //! Behaviour through the front door: the real program, real sockets, a real redis-server, real guests.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+#![expect(unreachable_pub, reason = "a test program has no outside; what it starts things with reads like a library")]
+
 mod support;
 
+mod admin;
+mod admin_access;
+mod check;
 mod demo;
 mod guide;
+mod installs;
+mod life;
+mod proxy;
+mod redis_outage;
+mod refusals;
+mod telemetry;
 mod try_command;

@@ -23,17 +23,18 @@ impl Functions for Registry {
         let version = self.get(&call.id).ok_or_else(|| CallError::Unknown(call.id.clone()))?;
         let id = call.id.clone();
         let request = request(call);
-        let _over = Over(Arc::clone(&request.exchange));
-        let response = wasm::run(&version.pool, request, Next::new(Arc::from([]))).await;
+        let over = Over(Arc::clone(&request.exchange));
         let failed = |reason: String| CallError::Function { id: id.clone(), reason };
-        match response {
-            Ok(Response { head, body }) if head.status.is_success() => {
-                let too_large = || Failure::ResponseTooLarge(MAX_ANSWER as u64);
-                body.collect(MAX_ANSWER, too_large).await.map_err(|failure| failed(failure.to_string()))
-            }
-            Ok(Response { head, .. }) => Err(failed(format!("it answered with status {}", head.status))),
-            Err(failure) => Err(failed(failure.to_string())),
+        let Response { head, body } = wasm::run(&version.pool, request, Next::new(Arc::from([])))
+            .await
+            .map_err(|failure| failed(failure.to_string()))?;
+        let status = head.status;
+        over.0.park(|parked| parked.response = Some(head));
+        if !status.is_success() {
+            return Err(failed(format!("it answered with status {status}")));
         }
+        let too_large = || Failure::ResponseTooLarge(MAX_ANSWER as u64);
+        body.collect(MAX_ANSWER, too_large).await.map_err(|failure| failed(failure.to_string()))
     }
 }
 

@@ -152,10 +152,19 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When no function has the id (`Ok(Err(…))` when a vm cannot be made).
+    /// When no function has the id; `Ok(Err(…))` when a vm cannot be made, and the old number stands.
     pub fn resize(&self, id: &str, instances: Instances) -> Result<Result<(), LoadError>, UnknownFunction> {
         let version = self.get(id).ok_or_else(|| UnknownFunction(id.to_owned()))?;
-        Ok(if version.pool.instances() == instances { Ok(()) } else { version.pool.resize(instances) })
+        let (pool, before) = (&version.pool, version.pool.instances());
+        if before == instances {
+            return Ok(Ok(()));
+        }
+        let resized = pool.resize(instances);
+        if resized.is_err() {
+            // The vms that were made beyond the old bounds go again; the old ones are there.
+            let _ = pool.resize(before);
+        }
+        Ok(resized)
     }
 
     /// Sets what the root contexts of each function, installed now or later, call through.
@@ -189,6 +198,11 @@ fn read_module(spec: &Spec) -> Result<Vec<u8>, LoadError> {
 fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
     use std::io::Read as _;
     let refuse = |why: String| LoadError::new("source", format!("cannot read the module `{}`: {why}", path.display()));
+    // Opening a pipe that nobody writes to would not return.
+    let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(refuse("it is not a regular file".to_owned()));
+    }
     let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;

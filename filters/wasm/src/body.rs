@@ -176,7 +176,7 @@ impl GuestBody {
             let event = tokio::select! {
                 biased;
                 event = self.stream.signal.wait(self.side), if self.holding => event,
-                frame = self.inner.frame(), if !self.ended && !(self.holding && self.full) => {
+                frame = self.inner.frame(), if !(self.ended || self.holding && self.full) => {
                     return self.input(frame);
                 }
             };

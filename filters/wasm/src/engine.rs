@@ -16,7 +16,7 @@ const FIBER_STACK: usize = 2 << 20;
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not 0");
 
 /// Compiles modules and interrupts guests. One serves the whole process.
-pub struct Engine {
+pub(crate) struct Engine {
     inner: wasmtime::Engine,
     /// Dropped with the engine, which ends the clock's thread.
     _clock: Sender<()>,
@@ -28,7 +28,7 @@ impl Engine {
     /// # Errors
     ///
     /// When this machine cannot run wasmtime's settings, or no thread can be made.
-    pub fn start() -> Result<Arc<Self>> {
+    pub(crate) fn start() -> Result<Arc<Self>> {
         let inner = wasmtime::Engine::new(&config())?;
         let (sender, receiver) = channel();
         let ticked = inner.weak();

@@ -40,8 +40,11 @@ fn put_len(blob: &mut Vec<u8>, len: usize) {
     blob.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
 }
 
+/// Keys and values, borrowed from a blob.
+type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+
 /// Parses a blob of a guest. No bytes, a single zero and a zero count are an empty map.
-pub(crate) fn decode(blob: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Status> {
+pub(crate) fn decode(blob: &[u8]) -> Result<Pairs<'_>, Status> {
     if matches!(blob, [] | [0]) {
         return Ok(Vec::new());
     }

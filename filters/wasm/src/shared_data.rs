@@ -19,9 +19,16 @@ const DEFAULT_LIMIT: usize = 16 << 20;
 /// rebuild of a vm and the swap of a version whose successor is open already.
 #[derive(Debug)]
 pub(crate) struct SharedData {
-    spaces: Mutex<HashMap<Arc<str>, (usize, Arc<Space>)>>,
+    spaces: Mutex<HashMap<Arc<str>, Joined>>,
     last_cas: AtomicU32,
     limit: usize,
+}
+
+/// The space of a `vm_id`, and how many handles hold it.
+#[derive(Debug, Default)]
+struct Joined {
+    users: usize,
+    space: Arc<Space>,
 }
 
 /// One user's hold on the space of a `vm_id`.
@@ -58,16 +65,16 @@ impl SharedData {
     pub(crate) fn open(self: &Arc<Self>, vm_id: &str) -> SharedDataHandle {
         let vm_id = Arc::<str>::from(vm_id);
         let mut spaces = self.spaces.lock();
-        let (users, space) = spaces.entry(Arc::clone(&vm_id)).or_default();
-        *users += 1;
-        SharedDataHandle { data: Arc::clone(self), space: Arc::clone(space), vm_id }
+        let joined = spaces.entry(Arc::clone(&vm_id)).or_default();
+        joined.users += 1;
+        SharedDataHandle { data: Arc::clone(self), space: Arc::clone(&joined.space), vm_id }
     }
 
     fn leave(&self, vm_id: &str) {
         let mut spaces = self.spaces.lock();
-        let Some((users, _)) = spaces.get_mut(vm_id) else { return };
-        *users -= 1;
-        if *users == 0 {
+        let Some(joined) = spaces.get_mut(vm_id) else { return };
+        joined.users -= 1;
+        if joined.users == 0 {
             spaces.remove(vm_id);
         }
     }

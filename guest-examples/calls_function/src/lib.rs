@@ -16,12 +16,12 @@ pub extern "C" fn proxy_get_id() {
 struct CallsFunction;
 
 impl Function for CallsFunction {
-    fn call(input: Vec<u8>) -> Vec<u8> {
+    fn call(input: Vec<u8>) -> Result<Vec<u8>, String> {
         let value = |name: &str| {
             let found = form_urlencoded::parse(&input).find(|(key, _)| key == name);
             found.map(|(_, value)| value.into_owned()).unwrap_or_default()
         };
-        layotto::invoke(&value("target"), "", value("param").as_bytes())
-            .unwrap_or_else(|failed| format!("failed: {}", failed.0).into_bytes())
+        let answer = layotto::invoke(&value("target"), "", value("param").as_bytes());
+        Ok(answer.unwrap_or_else(|failed| format!("failed: {}", failed.0).into_bytes()))
     }
 }

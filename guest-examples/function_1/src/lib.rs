@@ -15,12 +15,12 @@ pub extern "C" fn proxy_get_id() {
 struct Inventories;
 
 impl Function for Inventories {
-    fn call(input: Vec<u8>) -> Vec<u8> {
+    fn call(input: Vec<u8>) -> Result<Vec<u8>, String> {
         let answer = match book(&input) {
             Some(book) => inventories(&book),
             None => "Which book? Send its name: ?name=book1".to_owned(),
         };
-        answer.into_bytes()
+        Ok(answer.into_bytes())
     }
 }
 

@@ -1,4 +1,5 @@
-//! A Layotto function that reads the state: its body is a key, its answer is what the store `state_demo` holds.
+//! A Layotto function that reads the state: its body is a key, its answer is what the store `state_demo` holds, or
+//! 503 when the store does not say.
 
 use layotto::Function;
 
@@ -14,8 +15,7 @@ pub extern "C" fn proxy_get_id() {
 struct State;
 
 impl Function for State {
-    fn call(key: Vec<u8>) -> Vec<u8> {
-        layotto::get_state("state_demo", &key)
-            .unwrap_or_else(|reason| format!("The state is out of reach: {reason}.").into_bytes())
+    fn call(key: Vec<u8>) -> Result<Vec<u8>, String> {
+        layotto::get_state("state_demo", &key).map_err(|reason| format!("The state is out of reach: {reason}."))
     }
 }

@@ -14,8 +14,9 @@ use proxy_wasm::types::{Action, BufferType};
 
 /// A function: input in, answer out.
 pub trait Function: 'static {
-    /// Called once for each request that has an input.
-    fn call(input: Vec<u8>) -> Vec<u8>;
+    /// Called once for each request that has an input. An error is answered with 503 and its text: a function that called
+    /// this one sees that it failed.
+    fn call(input: Vec<u8>) -> Result<Vec<u8>, String>;
 }
 
 /// Makes `F` what this module does. For the block of `proxy_wasm::main!`.
@@ -37,24 +38,32 @@ impl<F> Context for Exchange<F> {}
 
 impl<F: Function> HttpContext for Exchange<F> {
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        // Collected here and never paused for: a function that pauses has nothing that could resume it.
+        // Collected here and not paused for: a function that only waits for its body has nothing that could resume it.
         self.input.extend(self.get_http_request_body(0, body_size).unwrap_or_default());
-        if end_of_stream {
-            self.answer();
-        }
-        Action::Continue
+        if end_of_stream { self.answer() } else { Action::Continue }
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.answer();
-        Action::Continue
+        self.answer()
     }
 }
 
 impl<F: Function> Exchange<F> {
-    fn answer(&mut self) {
-        let answer = F::call(std::mem::take(&mut self.input));
-        self.set_http_response_body(0, answer.len(), &answer);
+    fn answer(&mut self) -> Action {
+        match F::call(std::mem::take(&mut self.input)) {
+            Ok(answer) => {
+                self.set_http_response_body(0, answer.len(), &answer);
+                Action::Continue
+            }
+            Err(reason) => {
+                self.send_http_response(
+                    503,
+                    vec![("content-type", "text/plain; charset=utf-8")],
+                    Some(reason.as_bytes()),
+                );
+                Action::Pause
+            }
+        }
     }
 }
 

@@ -15,10 +15,10 @@ pub extern "C" fn proxy_get_id() {
 struct StateReader;
 
 impl Function for StateReader {
-    fn call(key: Vec<u8>) -> Vec<u8> {
-        match layotto::get_state("state_demo", &key) {
+    fn call(key: Vec<u8>) -> Result<Vec<u8>, String> {
+        Ok(match layotto::get_state("state_demo", &key) {
             Ok(value) => [&key[..], b"=", &value].concat(),
             Err(failed) => [&key[..], format!(" failed: {}", failed.0).as_bytes()].concat(),
-        }
+        })
     }
 }

@@ -97,7 +97,8 @@ impl Endpoints {
         if endpoint.effect == Effect::Reads {
             return (endpoint.call)(&self.admin, &request).await;
         }
-        request.body = body.read().await?;
+        let taken = body.read().await?;
+        request.body = taken.bytes.clone();
         let _turn = self.turn().await?;
         let answer = (endpoint.call)(&self.admin, &request).await;
         report(endpoint, &answer);

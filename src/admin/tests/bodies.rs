@@ -66,6 +66,23 @@ async fn a_client_that_waits_for_permission_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn large_bodies_are_taken_one_at_a_time() {
+    let admin = admin().await;
+    let head =
+        "POST /wasm/install HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 100000\r\n\r\n";
+    let (mut first, mut second) = (admin.connect().await, admin.connect().await);
+    first.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(read_reply(&mut first).await.status, 100);
+    second.write_all(head.as_bytes()).await.unwrap();
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), second.read_u8()).await;
+    assert!(early.is_err(), "the second one was asked for its body");
+    assert_eq!(admin.post("/wasm/uninstall", r#"{"name":"id_1"}"#).await.status, 200);
+    first.write_all(object(100_000).as_bytes()).await.unwrap();
+    assert_eq!(read_reply(&mut first).await.status, 200);
+    assert_eq!(read_reply(&mut second).await.status, 100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_waited_for_ten_seconds() {
     let admin = admin().await;
     let started = tokio::time::Instant::now();

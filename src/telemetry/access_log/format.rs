@@ -94,8 +94,7 @@ impl FromStr for Format {
         match format {
             "default" => parse(DEFAULT),
             "json" => Ok(Self::Json),
-            // Lines written for Envoy end in a line feed; here every line gets one.
-            line => parse(line.strip_suffix('\n').unwrap_or(line)),
+            line => parse(line),
         }
     }
 }
@@ -195,7 +194,7 @@ mod tests {
     fn a_line_becomes_text_and_fields() {
         let header = |name| Name::Header(HeaderName::from_static(name));
         assert_eq!(
-            pieces("a %%b%% %REQ(:Path)% %REQ(X-Ab?:method):12%%RESP(via?server)%\n"),
+            pieces("a %%b%% %REQ(:Path)% %REQ(X-Ab?:method):12%%RESP(via?server)%"),
             [
                 Piece::Text("a %b% ".to_owned()),
                 Piece::Field(Field::Request(Name::Path, None), None),

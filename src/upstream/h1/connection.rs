@@ -45,3 +45,22 @@ impl Connection {
 fn would_block(read: io::Result<usize>) -> bool {
     read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_knows_of_a_close_before_the_runtime_does() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let limit = Duration::from_secs(1);
+        let connection = Connection::open(listener.local_addr().unwrap(), limit).await.unwrap();
+        let (server, _) = listener.accept().unwrap();
+        assert!(connection.seems_alive() && connection.is_alive());
+        drop(server);
+        // No await in between: the runtime had no turn to hear of it.
+        assert!(connection.seems_alive() && !connection.is_alive());
+        connection.receiver.read.readable().await.unwrap();
+        assert!(!connection.seems_alive());
+    }
+}

@@ -10,10 +10,10 @@ pub(super) fn is_hop_by_hop(name: &str) -> bool {
     matches!(name, "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade")
 }
 
-/// Whether a field must stay although `connection` names it: without it the message would say something else, or the
-/// far side would lose what it decides by.
+/// Whether a field stays although `connection` names it, so that a client cannot make the far side believe that it is
+/// somebody else.
 pub(super) fn is_protected(name: &str) -> bool {
-    is_framing(name) || matches!(name, "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto")
+    matches!(name, "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto")
 }
 
 /// Whether a field says where a message ends or whom it is for, and so has no place in trailers.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chain::{Body, Connection, Exchange, Failure, Filter, Next, Request, Response};
 use http::{HeaderMap, StatusCode};
-use http_body::Body as _;
 
 use super::super::{Cluster, ClusterSettings, Router, Unobserved};
 
@@ -40,7 +39,7 @@ pub(super) fn router(address: SocketAddr) -> Router {
 }
 
 /// A request with its exchange. `target` is `METHOD URI`.
-pub(super) fn request(target: &str, body: Body) -> Request {
+pub(in crate::upstream) fn request(target: &str, body: Body) -> Request {
     let (method, uri) = target.split_once(' ').unwrap();
     let (head, ()) = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts();
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -49,7 +48,7 @@ pub(super) fn request(target: &str, body: Body) -> Request {
     Request { head, body, exchange }
 }
 
-pub(super) fn no_next() -> Next {
+pub(in crate::upstream) fn no_next() -> Next {
     Next::new(Arc::from([]))
 }
 
@@ -126,9 +125,4 @@ impl chain::Source for Pieces {
     fn length(&self) -> Option<u64> {
         (self.told == Told::Length).then_some((self.left * self.piece.len()) as u64)
     }
-}
-
-/// Whether a body says that it is at its end.
-pub(super) fn is_at_end(body: &Body) -> bool {
-    body.is_end_stream()
 }

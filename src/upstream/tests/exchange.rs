@@ -38,9 +38,10 @@ async fn what_is_about_the_incoming_connection_stays_behind() {
     let mut request = request("GET http://user@app.test:81", Body::empty());
     for (name, value) in [
         ("host", "elsewhere"),
-        ("connection", "close, x-private, x-forwarded-for"),
+        ("connection", "close, x-private, x-forwarded-for, forwarded"),
         ("x-private", "1"),
         ("x-forwarded-for", "10.0.0.1"),
+        ("forwarded", "for=10.0.0.1"),
         ("keep-alive", "timeout=5"),
         ("te", "trailers"),
         ("transfer-encoding", "chunked"),
@@ -54,7 +55,9 @@ async fn what_is_about_the_incoming_connection_stays_behind() {
     send(&router(backend.address), request).await;
     assert_eq!(
         backend.heads(),
-        ["GET / HTTP/1.1\r\nhost: app.test:81\r\nx-forwarded-for: 10.0.0.1\r\naccept: */*\r\n"]
+        [
+            "GET / HTTP/1.1\r\nhost: app.test:81\r\nx-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\naccept: */*\r\n"
+        ]
     );
 }
 

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chain::{Body, Failure, Frame};
@@ -217,6 +218,29 @@ async fn a_request_body_that_fails_after_the_head_fails_the_response() {
         go_on.notify_one();
         assert!(matches!(body.frame().await, Some(Err(Failure::RequestTooLarge(1)))));
         assert!(body.frame().await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_time_of_a_response_runs_from_the_end_of_the_request() {
+    let backend = Backend::start(|_, mut peer| async move {
+        peer.head().await;
+        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun").await;
+        peer.stall().await;
+    })
+    .await;
+    let (send, receive) = mpsc::channel(1);
+    let post = request("POST http://app.test/", Body::source(Channel(receive)));
+    let router = router(backend.address).timeout(Duration::from_millis(50));
+    run(&router, post, async |response| {
+        let mut body = response.unwrap().body;
+        assert!(body.frame().await.unwrap().is_ok());
+        let early = tokio::time::timeout(Duration::from_millis(150), body.frame()).await;
+        assert!(early.is_err(), "the request is not over");
+        drop(send);
+        let late = tokio::time::timeout(Duration::from_secs(10), body.frame()).await;
+        assert!(matches!(late, Ok(Some(Err(Failure::UpstreamTimeout)))));
     })
     .await;
 }

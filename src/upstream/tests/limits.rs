@@ -144,3 +144,38 @@ async fn endpoints_get_requests_by_their_weight() {
     }
     assert_eq!((one.heads().len(), two.heads().len()), (10, 30));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_limits_hold_whatever_happens_at_once() {
+    // Each connection serves a few requests and is closed, some of them before the first.
+    let backend = || {
+        Backend::start(|number, mut peer| async move {
+            for _ in 0..number % 7 {
+                if peer.head().await.is_none() {
+                    break;
+                }
+                peer.say(HELLO).await;
+            }
+        })
+    };
+    let (one, two, three) = (backend().await, backend().await, backend().await);
+    let limits = Connections { max: 5, pending: 100, ..Connections::default() };
+    let cluster = limited(&[&one, &two, &three], limits);
+    let router = Arc::new(Router::new(Arc::clone(&cluster)));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (router, cluster) = (Arc::clone(&router), Arc::clone(&cluster));
+        tasks.spawn(async move {
+            for _ in 0..50 {
+                get(&router, "/").await;
+                let (open, idle) = cluster.pool.counts();
+                assert!(open <= 5 && idle <= open, "{open} open, {idle} idle");
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    let (open, idle) = cluster.pool.counts();
+    assert_eq!(open, idle);
+}

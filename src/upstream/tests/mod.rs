@@ -1,7 +1,7 @@
 //! Behaviour over real sockets: a router in front of backends that follow a script.
 
 mod backend;
-mod caller;
+pub(super) mod caller;
 mod exchange;
 mod faults;
 mod flow;

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::super::Router;
 use super::backend::{Backend, HELLO};
-use super::caller::{ask, cluster, get, is_at_end, request, router, run, send};
+use super::caller::{ask, cluster, get, request, router, run, send};
 
 async fn answered(octets: impl Into<Vec<u8>>) -> super::caller::Reply {
     let backend = Backend::answering_once(octets).await;
@@ -62,7 +62,7 @@ async fn a_small_response_is_at_its_end_when_it_arrives() {
             let mut body = response.unwrap().body;
             assert_eq!(body.length(), Some(5));
             assert!(body.frame().await.unwrap().is_ok());
-            assert!(is_at_end(&body));
+            assert!(body.is_end());
         })
         .await;
     }

@@ -1,11 +1,12 @@
 //! What is sent again, and what never is.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use chain::Body;
 use http::StatusCode;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::Barrier;
 
 use super::super::Router;
 use super::backend::{Backend, HELLO};
@@ -69,25 +70,30 @@ async fn a_put_whose_content_has_left_is_not_sent_twice() {
 
 #[tokio::test]
 async fn a_post_does_not_go_onto_a_connection_that_the_endpoint_has_closed() {
-    let closed = Arc::new(Notify::new());
-    let backend = Backend::start({
-        let closed = Arc::clone(&closed);
-        move |_, mut peer| {
-            let closed = Arc::clone(&closed);
-            async move {
-                peer.head().await;
-                peer.say(HELLO).await;
-                drop(peer);
-                closed.notify_one();
-            }
-        }
-    })
-    .await;
-    let router = router(backend.address);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let router = router(listener.local_addr().unwrap());
+    let mut server = None;
     for _ in 0..10 {
+        let next = listener.try_clone().unwrap();
+        let serving = std::thread::spawn(move || serve_one(&next));
+        // Closed in the very turn in which the request goes out: the runtime cannot have heard of it.
+        drop(server.take());
         assert_eq!(ask(&router, "POST http://app.test/", "").await.text(), "hello");
-        closed.notified().await;
+        server = Some(serving.join().unwrap());
     }
+}
+
+/// Answers one request in front of the runtime's back.
+fn serve_one(listener: &std::net::TcpListener) -> std::net::TcpStream {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut octet = [0];
+        stream.read_exact(&mut octet).unwrap();
+        head.extend(octet);
+    }
+    stream.write_all(HELLO.as_bytes()).unwrap();
+    stream
 }
 
 #[tokio::test]
@@ -118,6 +124,30 @@ async fn a_get_goes_out_again_once_and_not_where_the_answer_began() {
     get(&router, "/").await;
     assert_eq!(get(&router, "/").await.status, StatusCode::BAD_GATEWAY);
     assert_eq!(backend.heads().len(), 2);
+}
+
+#[tokio::test]
+async fn where_one_connection_is_stale_the_others_are_not_tried() {
+    let both = Arc::new(Barrier::new(2));
+    let backend = Backend::start({
+        let both = Arc::clone(&both);
+        move |number, mut peer| {
+            let both = Arc::clone(&both);
+            async move {
+                peer.head().await;
+                if number <= 2 {
+                    both.wait().await;
+                }
+                peer.say(HELLO).await;
+                peer.head().await;
+            }
+        }
+    })
+    .await;
+    let router = router(backend.address);
+    futures_util::future::join(get(&router, "/"), get(&router, "/")).await;
+    assert_eq!(get(&router, "/").await.text(), "hello");
+    assert_eq!(backend.connections(), 3);
 }
 
 #[tokio::test]

@@ -32,14 +32,15 @@ async fn a_connection_is_kept_only_if_nothing_speaks_against_it() {
 
 #[tokio::test]
 async fn octets_that_nobody_asked_for_are_not_taken_for_the_next_response() {
-    let said = Arc::new(Notify::new());
+    let (answered, said) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let backend = Backend::start({
-        let said = Arc::clone(&said);
+        let (answered, said) = (Arc::clone(&answered), Arc::clone(&said));
         move |_, mut peer| {
-            let said = Arc::clone(&said);
+            let (answered, said) = (Arc::clone(&answered), Arc::clone(&said));
             async move {
                 while peer.head().await.is_some() {
                     peer.say(HELLO).await;
+                    answered.notified().await;
                     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil").await;
                     said.notify_one();
                 }
@@ -50,6 +51,7 @@ async fn octets_that_nobody_asked_for_are_not_taken_for_the_next_response() {
     let router = router(backend.address);
     for _ in 0..5 {
         assert_eq!(get(&router, "/").await.text(), "hello");
+        answered.notify_one();
         said.notified().await;
         tokio::task::yield_now().await; // the runtime hears of it
     }

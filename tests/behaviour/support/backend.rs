@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -36,6 +37,8 @@ pub enum Answer {
     Close,
     /// Never answers.
     Stall,
+    /// Another answer, after some time.
+    After(Duration, Box<Answer>),
     /// Bytes as they are, then the connection is closed.
     Raw(Bytes),
 }
@@ -173,6 +176,10 @@ async fn write(stream: &mut TcpStream, answer: Answer, head: bool) -> std::io::R
         }
         Answer::Close => return Ok(false),
         Answer::Stall => std::future::pending().await,
+        Answer::After(time, answer) => {
+            tokio::time::sleep(time).await;
+            return Box::pin(write(stream, *answer, head)).await;
+        }
         Answer::Raw(bytes) => {
             stream.write_all(&bytes).await?;
             return Ok(false);

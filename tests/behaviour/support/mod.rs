@@ -3,11 +3,15 @@
 mod backend;
 mod client;
 mod guests;
+mod modules;
+mod program;
 mod redis;
 mod sidecar;
 
 pub use backend::{Answer, Backend, Seen};
 pub use client::{Client, Reply, request};
 pub use guests::guest;
+pub use modules::{bare, module, parts};
+pub use program::{Ended, Program, shell};
 pub use redis::Redis;
 pub use sidecar::{Sidecar, eventually, signal, with_guests};

@@ -18,6 +18,9 @@ use super::client::{Client, Reply, request};
 /// How long anything may take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The line that a sidecar logs when it serves, as text and as JSON.
+const READY: &[&str] = &[" ready ", r#""message":"ready""#];
+
 /// A running `outrigger run`.
 pub struct Sidecar {
     child: Child,
@@ -55,8 +58,8 @@ impl Sidecar {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let (log, ready) = Lines::reading(child.stderr.take().expect("its stderr"), Some("ready "));
-        let (access_log, _) = Lines::reading(child.stdout.take().expect("its stdout"), None);
+        let (log, ready) = Lines::reading(child.stderr.take().expect("its stderr"), READY);
+        let (access_log, _) = Lines::reading(child.stdout.take().expect("its stdout"), &[]);
         let waited = tokio::task::spawn_blocking(move || ready.recv_timeout(PATIENCE)).await.expect("a thread");
         assert!(waited.is_ok(), "the sidecar was not ready in time: {:?}\n{}", child.try_wait(), log.text());
         let admin = fs::read_to_string(&address_file).expect("the admin address");
@@ -165,13 +168,13 @@ impl Drop for Sidecar {
 }
 
 impl Lines {
-    /// Reads lines in a thread; tells when one holds `awaited`.
-    fn reading(from: impl std::io::Read + Send + 'static, awaited: Option<&'static str>) -> (Self, Receiver<()>) {
+    /// Reads lines in a thread; tells when one holds any of `awaited`.
+    fn reading(from: impl std::io::Read + Send + 'static, awaited: &'static [&'static str]) -> (Self, Receiver<()>) {
         let (lines, (sender, receiver)) = (Self::default(), channel());
         let all = Arc::clone(&lines.0);
         std::thread::spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
-                if awaited.is_some_and(|awaited| line.contains(awaited)) {
+                if awaited.iter().any(|awaited| line.contains(awaited)) {
                     let _ = sender.send(());
                 }
                 all.lock().push(line);

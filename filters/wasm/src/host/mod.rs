@@ -96,3 +96,6 @@ pub(crate) fn link(engine: &wasmtime::Engine) -> Result<Linkers> {
     wasi::link(&mut linkers)?;
     Ok(linkers)
 }
+
+#[cfg(test)]
+mod tests;

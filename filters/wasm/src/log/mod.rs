@@ -235,4 +235,4 @@ fn push_bytes(line: &mut String, bytes: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

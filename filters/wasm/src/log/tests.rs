@@ -11,7 +11,7 @@ use crate::signal::Signal;
 
 /// Keeps each event as `LEVEL field=value…`.
 #[derive(Clone, Default)]
-struct Capture(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Capture(Arc<Mutex<Vec<String>>>);
 
 struct Line(String);
 
@@ -46,13 +46,13 @@ impl Subscriber for Capture {
 }
 
 impl Capture {
-    fn start() -> (Self, DefaultGuard) {
+    pub(crate) fn start() -> (Self, DefaultGuard) {
         let capture = Self::default();
         let guard = tracing::subscriber::set_default(capture.clone());
         (capture, guard)
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().clone()
     }
 }
