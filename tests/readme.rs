@@ -3,6 +3,8 @@
 //! Ports that a machine may need for something else (those of Redis, of the application, of the sidecar) become free
 //! ones, in the commands and in the configurations; 2045 and 34998, which the demo has, must come free.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

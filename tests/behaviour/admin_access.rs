@@ -82,6 +82,12 @@ async fn what_cannot_be_answered_is_refused_in_json() {
         assert_eq!(reply.field("content-type"), Some("application/json"));
         assert!(reply.error().contains("`GET /help` lists what there is"), "{}", reply.text());
     }
+    for raw in ["hello\r\n\r\n", "GET /ready HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"] {
+        let mut client = Client::connect(sidecar.admin()).await;
+        client.write_raw(raw.as_bytes()).await.unwrap();
+        let reply = client.read(false).await.unwrap();
+        assert_eq!((reply.status, reply.field("content-type")), (400, Some("application/json")), "{raw}");
+    }
     let large = [("content-length", "16777217"), ("expect", "100-continue")];
     let reply = request(sidecar.admin(), "POST", "/wasm/install", &large, b"").await;
     assert_eq!((reply.status, reply.error().as_str()), (413, "the body is larger than 16 MiB"));

@@ -28,14 +28,14 @@ listeners:
 /// Sends a request that the backend has got when this returns.
 async fn in_flight(sidecar: &Sidecar, backend: &Backend) -> Client {
     let (mut client, before) = (sidecar.client().await, backend.seen().len());
-    client.write("GET", "/", &[], b"").await.unwrap();
+    client.write("GET", "/", &[], b"").await.expect("it is written");
     eventually("the backend gets the request", || (backend.seen().len() > before).then_some(())).await;
     client
 }
 
 #[tokio::test]
 async fn exchanges_in_flight_end_before_the_process_does() {
-    let late = || Answer::After(Duration::from_millis(300), Box::new(Answer::ok("late")));
+    let late = || Answer::After(Duration::from_millis(300), Box::new(Answer::Chunked("late".into(), 2)));
     let backend = Backend::start(move |_| late()).await;
     let mut sidecar = Sidecar::start(&proxy(&backend, "")).await;
     let address = sidecar.listener("business").await;
@@ -68,6 +68,7 @@ async fn the_last_answers_say_that_the_connection_closes() {
     let mut sidecar = Sidecar::start(&proxy(&backend, "")).await;
     let mut client = in_flight(&sidecar, &backend).await;
     sidecar.terminate();
+    sidecar.logged("draining").await;
     let draining = sidecar.admin_get("/ready").await;
     let reply = client.read(false).await.expect("an answer");
     assert_eq!((reply.status, reply.field("connection")), (200, Some("close")));
