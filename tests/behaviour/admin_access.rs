@@ -1,6 +1,7 @@
 //! Who may ask the admin server, and what it refuses.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::demo::{MEMORY, demo};
@@ -60,6 +61,23 @@ async fn without_a_token_foreign_hosts_and_origins_are_kept_out() {
     let fields = [("origin", "http://evil.example")];
     assert_eq!(request(sidecar.admin(), "POST", "/wasm/uninstall", &fields, body).await.status, 403);
     assert_eq!(sidecar.call("id_1", "/?name=book1").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_probes_answer_three_paths_to_anybody() {
+    let probes = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sidecar = Sidecar::start(&format!("probes: {{address: \"{probes}\"}}\n{}", demo(MEMORY))).await;
+    let get = async |path: &str| request(probes, "GET", path, &[("host", "node.example")], b"").await;
+    for path in ["/ready", "/live"] {
+        let reply = get(path).await;
+        assert_eq!((reply.status, reply.text().as_str()), (200, "LIVE\n"), "{path}");
+    }
+    assert!(get("/stats/prometheus").await.text().contains("outrigger_build_info"));
+    for path in ["/functions", "/config_dump", "/stats", "/help", "/wasm/uninstall"] {
+        assert_eq!(get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(request(probes, "POST", "/ready", &[], b"").await.status, 405);
+    sidecar.terminate();
 }
 
 #[tokio::test]
