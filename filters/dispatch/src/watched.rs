@@ -1,7 +1,7 @@
 //! The calls of a scope as guests make them: let out by the scope, and told to the dispatcher's observer if it has one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -77,14 +77,12 @@ fn told(watched: Option<Watched>, result: Result<Bytes, CallError>) -> Result<By
     result
 }
 
-/// A call that somebody wants to be told of.
+/// A call that somebody wants to be told of. That is done when this is dropped, so of a call that is given up as well.
 struct Watched {
     observer: Arc<dyn CallObserver>,
-    caller: Arc<str>,
-    target: String,
-    kind: &'static str,
-    asked: Asked,
     began: Instant,
+    /// Taken out when it is told.
+    call: Option<EndedCall>,
 }
 
 impl Watched {
@@ -92,19 +90,28 @@ impl Watched {
     fn begin(dispatcher: &Dispatcher, caller: &Arc<str>, target: &str, asked: impl FnOnce() -> Asked) -> Option<Self> {
         let observer = Arc::clone(dispatcher.observer()?);
         let asked = asked();
-        let kind = dispatcher.kind_of(target, matches!(asked, Asked::Invoke { .. }));
-        Some(Self {
-            observer,
+        let call = EndedCall {
             caller: Arc::clone(caller),
             target: target.to_owned(),
-            kind,
+            kind: dispatcher.kind_of(target, matches!(asked, Asked::Invoke { .. })),
             asked,
-            began: Instant::now(),
-        })
+            told: Told::Failed("the call was given up before an answer came".to_owned()),
+            took: Duration::ZERO,
+        };
+        Some(Self { observer, began: Instant::now(), call: Some(call) })
     }
 
-    fn ended(self, told: Told) {
-        let Self { observer, caller, target, kind, asked, began } = self;
-        observer.ended(EndedCall { caller, target, kind, asked, told, took: began.elapsed() });
+    fn ended(mut self, told: Told) {
+        if let Some(call) = &mut self.call {
+            call.told = told;
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.observer.ended(EndedCall { took: self.began.elapsed(), ..call });
+        }
     }
 }

@@ -138,3 +138,36 @@ pub(in crate::cli) fn url(text: &str) -> Result<Uri, String> {
         Err("write a path as `/books?name=b1`, or an http URL".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authority_is_that_of_the_url_else_of_the_host_header() {
+        let host = HeaderValue::from_static("shop.test:81");
+        for (text, host, expected) in [
+            ("/books?name=b1", None, "http://localhost/books?name=b1"),
+            ("/", Some(&host), "http://shop.test:81/"),
+            ("https://app.test/a", Some(&host), "http://app.test/a"),
+        ] {
+            assert_eq!(with_authority(&url(text).unwrap(), host).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_neither_a_path_nor_an_http_url_is_refused() {
+        for text in ["books", "ftp://app.test/", "*", "http://", "/a b"] {
+            assert!(url(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_a_name_and_a_value() {
+        let (name, value) = header("X-User:  Ada: the first ").unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-user", "Ada: the first"));
+        for text in ["x-user", ": Ada", "x user: Ada", "x-user: a\nb"] {
+            assert!(header(text).is_err(), "{text:?}");
+        }
+    }
+}

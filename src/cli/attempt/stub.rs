@@ -121,3 +121,17 @@ impl CallObserver for Calls {
         self.0.lock().push((now.checked_sub(call.took).unwrap_or(now), call));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_configuration_every_name_is_a_cluster() {
+        let any = StubClusters(None);
+        assert!(any.has_cluster("app") && !any.is_configured("app"));
+        let configured = StubClusters(Some(["app".to_owned()].into()));
+        assert!(configured.has_cluster("app") && configured.is_configured("app"));
+        assert!(!configured.has_cluster("other"));
+    }
+}
