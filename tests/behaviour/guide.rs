@@ -55,7 +55,7 @@ struct Reader {
 #[tokio::test]
 async fn the_guide_to_a_first_function_works_as_printed() {
     if let Some(reason) = no_target() {
-        println!("skipped: {reason}");
+        eprintln!("skipped: {reason}");
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -73,14 +73,19 @@ impl World {
                 tried.name
             ));
         }
-        for other in functions.iter().filter(|other| other.name != tried.name) {
+        self.install_others(functions, &tried.name);
+        Ok(version)
+    }
+
+    /// Functions for the tried one to call. One that cannot be loaded is a note: it may never be called.
+    fn install_others(&self, functions: &[config::Function], tried: &config::Name) {
+        for other in functions.iter().filter(|other| other.name != *tried) {
             match self.registry.install(installable(other, 1, self.max_module)) {
-                Ok(_) => {}
-                Err(InstallError::InUse { .. }) => {}
+                // The id of the tried one, or of another that is there.
+                Ok(_) | Err(InstallError::InUse { .. }) => {}
                 Err(error) => self.note(format!("function `{}` is not there to be called: {error}", other.name)),
             }
         }
-        Ok(version)
     }
 
     /// The filters that the request passes.
