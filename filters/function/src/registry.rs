@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use dispatch::Scope;
 use tracing::{info, warn};
-use wasm::{Instances, LoadError, Pool, Process, RootScope};
+use wasm::{Compiled, Instances, LoadError, Process, RootScope};
 
 use crate::metrics::{Metrics, Recorder};
 use crate::version::{Spec, Version};
@@ -89,6 +89,7 @@ impl Registry {
             map
         });
         if taken {
+            // Somebody was faster.
             return Err(InstallError::InUse { name: Arc::clone(version.pool.name()), id });
         }
         self.log_installed(&version);
@@ -96,16 +97,19 @@ impl Registry {
     }
 
     fn load(&self, spec: Spec) -> Result<Version, InstallError> {
-        if self.get(&spec.settings.name).is_some() {
-            let name = Arc::clone(&spec.settings.name);
-            return Err(InstallError::InUse { id: Arc::clone(&name), name });
-        }
         let bytes = read_module(&spec)?;
         let number = spec.settings.version;
+        let name = Arc::clone(&spec.settings.name);
+        let compiled = Compiled::new(&self.process, &bytes)?;
+        if !compiled.facts().layotto {
+            self.must_be_free(&name, &name)?;
+        }
+        let loaded = compiled.try_out(spec.settings, &**self.reach.load_full())?;
+        // Before it has vms: their ticks and queues would meddle with those of the function that runs.
+        self.must_be_free(loaded.id(), &name)?;
         let recorder = Arc::new(Recorder::new(Arc::clone(&self.metrics), number));
-        let reach = self.reach.load_full();
-        let pool = Pool::load(&self.process, &bytes, spec.settings, Arc::clone(&recorder) as _, &**reach)?;
-        recorder.name(pool.id());
+        recorder.name(loaded.id());
+        let pool = loaded.start(Arc::clone(&recorder) as _)?;
         Ok(Version {
             number,
             pool,
@@ -114,6 +118,13 @@ impl Registry {
             installed_at: SystemTime::now(),
             installed_by: spec.installed_by,
         })
+    }
+
+    fn must_be_free(&self, id: &Arc<str>, name: &Arc<str>) -> Result<(), InstallError> {
+        match self.get(id) {
+            None => Ok(()),
+            Some(_) => Err(InstallError::InUse { name: Arc::clone(name), id: Arc::clone(id) }),
+        }
     }
 
     fn log_installed(&self, version: &Version) {
@@ -183,7 +194,8 @@ impl Registry {
 /// The step that refused the module.
 pub fn check(process: &Arc<Process>, spec: Spec) -> Result<Arc<str>, LoadError> {
     let bytes = read_module(&spec)?;
-    Pool::check(process, &bytes, spec.settings).map(|(id, _)| id)
+    let loaded = Compiled::new(process, &bytes)?.try_out(spec.settings, &|_| None)?;
+    Ok(Arc::clone(loaded.id()))
 }
 
 /// The bytes of the module, once they are what was asked for.

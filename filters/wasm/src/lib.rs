@@ -1,6 +1,6 @@
 //! A Proxy-Wasm host on wasmtime, and the `wasm` filter of the chain.
 //!
-//! A [`Pool`] is a module with its settings and its vms. [`WasmFilter`] runs one for each exchange. A vm is guarded by
+//! A [`Pool`], made of a [`Compiled`] and [`Loaded`] module, is a module with its settings and its vms. [`WasmFilter`] runs one for each exchange. A vm is guarded by
 //! one async lock that is taken per callback, and there are two kinds of it: *inline* ones are called plainly, *yielding*
 //! ones on fibers, where host calls may wait. This crate knows no proxy, no configuration file and no admin.
 
@@ -46,6 +46,6 @@ pub use module::{Facts, hex, sha256_hex};
 pub use observer::{Observer, Sample, Unobserved};
 pub use pairs::encode as encode_pairs;
 pub use plugin::RootScope;
-pub use pool::{LastTrap, Pool, Stats};
+pub use pool::{Compiled, LastTrap, Loaded, Pool, Stats};
 pub use process::Process;
 pub use settings::{Backoff, FailurePolicy, Instances, Layotto, Level, Limits, Queue, Settings};

@@ -7,6 +7,7 @@ mod modules;
 mod program;
 mod redis;
 mod sidecar;
+mod slow_store;
 
 pub use backend::{Answer, Backend, Seen};
 pub use client::{Client, Reply, request};
@@ -15,3 +16,4 @@ pub use modules::{bare, module, parts};
 pub use program::{Program, shell};
 pub use redis::Redis;
 pub use sidecar::{Sidecar, eventually, signal, with_guests};
+pub use slow_store::SlowStore;

@@ -134,6 +134,11 @@ impl Sidecar {
         self.log.text()
     }
 
+    /// All lines of the access log so far.
+    pub fn access_log(&self) -> String {
+        self.access_log.text()
+    }
+
     /// Waits until a line of the log holds the text, and gives the line.
     pub async fn logged(&self, text: &str) -> String {
         self.log.wait_for(text).await

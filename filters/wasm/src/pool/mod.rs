@@ -4,6 +4,8 @@ mod entrance;
 mod load;
 mod supply;
 
+pub use load::{Compiled, Loaded};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
@@ -15,9 +17,9 @@ use tokio::sync::Notify;
 
 use crate::cell::VmCell;
 use crate::load_error::LoadError;
-use crate::module::{Facts, Module};
+use crate::module::Facts;
 use crate::observer::Observer;
-use crate::plugin::{Plugin, RootScope};
+use crate::plugin::Plugin;
 use crate::process::Process;
 use crate::rebuild::Rebuild;
 use crate::settings::{FailurePolicy, Instances, Level, Settings};
@@ -96,43 +98,7 @@ pub struct Stats {
 }
 
 impl Pool {
-    /// Loads a module: compiles it, tries it in a throw-away vm, and makes `instances.min` vms.
-    ///
-    /// Takes from milliseconds to the guest's start budget: call it from a thread that may block. `reach` gives what
-    /// root contexts may call from the beginning on.
-    ///
-    /// # Errors
-    ///
-    /// The first step that fails. Nothing of the module stays then.
-    pub fn load(
-        process: &Arc<Process>,
-        bytes: &[u8],
-        settings: Settings,
-        observer: Arc<dyn Observer>,
-        reach: &RootScope,
-    ) -> Result<Arc<Self>, LoadError> {
-        let module = Arc::new(Module::compile(&process.engine, bytes)?);
-        let (plugin, linked) = load::try_out(process, &module, settings, reach)?;
-        let pool = Arc::new(Self::new(process, plugin, linked, observer));
-        for _ in 0..pool.instances().min {
-            let vm = pool.make(pool.state.lock().kind)?;
-            pool.add(vm);
-        }
-        Ok(pool)
-    }
-
-    /// Loads a module as [`load`](Self::load) does and keeps nothing: what `outrigger check` calls.
-    ///
-    /// # Errors
-    ///
-    /// As [`load`](Self::load).
-    pub fn check(process: &Arc<Process>, bytes: &[u8], settings: Settings) -> Result<(Arc<str>, Facts), LoadError> {
-        let module = Arc::new(Module::compile(&process.engine, bytes)?);
-        let (plugin, _) = load::try_out(process, &module, settings, &|_| None)?;
-        Ok((Arc::clone(plugin.id()), plugin.module.facts.clone()))
-    }
-
-    fn new(process: &Arc<Process>, plugin: Arc<Plugin>, linked: Linked, observer: Arc<dyn Observer>) -> Self {
+    fn new(process: Arc<Process>, plugin: Arc<Plugin>, linked: Linked, observer: Arc<dyn Observer>) -> Self {
         let state = State {
             instances: plugin.settings.instances,
             building: 0,
@@ -145,7 +111,7 @@ impl Pool {
             last_trap: None,
         };
         Self {
-            process: Arc::clone(process),
+            process,
             plugin,
             linked,
             cells: ArcSwap::default(),

@@ -12,7 +12,7 @@ pub use waits::waits;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use outrigger_wasm::{GuestMetrics, LoadError, Pool, Process, Settings, Unobserved};
+use outrigger_wasm::{Compiled, GuestMetrics, LoadError, Pool, Process, Settings, Unobserved};
 use prometheus::Registry;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -41,7 +41,10 @@ impl Host {
     pub async fn try_load(module: impl AsRef<[u8]>, settings: Settings, vms: usize) -> Result<Self, LoadError> {
         let process = Process::new(GuestMetrics::new(&Registry::new()), Handle::current(), vms).expect("an engine");
         let bytes = wat::parse_bytes(module.as_ref()).unwrap_or_else(|error| panic!("{error}")).into_owned();
-        let loading = move || Pool::load(&process, &bytes, settings, Arc::new(Unobserved), &|_| None);
+        let loading = move || {
+            let loaded = Compiled::new(&process, &bytes)?.try_out(settings, &|_| None)?;
+            loaded.start(Arc::new(Unobserved))
+        };
         let pool = tokio::task::spawn_blocking(loading).await.expect("no panic")?;
         Ok(Self { pool, gates: [0, 1].map(|_| Arc::new(Semaphore::new(0))) })
     }
