@@ -10,12 +10,14 @@ GUEST_CARGO = cd guest-examples && CARGO_TARGET_DIR=target cargo
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-14s %s\n", $$1, $$2 }'
 
-demo: ## builds, starts config/quickstart.yaml, sends the first request, serves until Ctrl-C (DEMO_ONCE=1: ends)
+demo: ## builds, starts config/quickstart.yaml, sends the first request, serves until Ctrl-C (DEMO_ONCE=1: ends; OUTRIGGER=FILE: runs that program)
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh ports
 	@sh guest-examples/build.sh
-	@echo "demo: building outrigger (dev profile, dependencies optimised; several minutes the first time, seconds later)"
-	@cargo build --bin outrigger
+	@if [ -z "$(OUTRIGGER)" ]; then \
+		echo "demo: building outrigger (dev profile, dependencies optimised; several minutes the first time, seconds later)"; \
+		cargo build --bin outrigger; \
+	fi
 	@sh scripts/demo.sh
 
 test: ## runs all tests

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Starts Outrigger with config/quickstart.yaml, sends the first request, shows the answer, and serves until Ctrl-C.
 #
-#   scripts/demo.sh          the demo; with DEMO_ONCE=1 it ends after the answer
+#   scripts/demo.sh          the demo; with DEMO_ONCE=1 it ends after the answer; with OUTRIGGER=FILE it runs that program
 #   scripts/demo.sh ports    only tells whether the ports are free, with exit code 1 if not
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-outrigger=${CARGO_TARGET_DIR:-target}/debug/outrigger
+outrigger=${OUTRIGGER:-${CARGO_TARGET_DIR:-target}/debug/outrigger}
 config=config/quickstart.yaml
 url='localhost:2045/?name=book1'
 expected='There are 100 inventories for book1.'

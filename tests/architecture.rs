@@ -1,6 +1,6 @@
 //! Keeps the import arrows pointing one way. ARCHITECTURE.md draws the same list.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
 use std::fs;

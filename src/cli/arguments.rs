@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use http::{HeaderName, HeaderValue, Method, Uri};
+
+use super::attempt::{header, url};
 
 /// A transparent sidecar proxy that runs business logic as WebAssembly functions.
 #[derive(Debug, Parser)]
@@ -20,6 +23,10 @@ pub(super) enum Command {
     Run(Run),
     /// Reads a configuration, compiles and configures its modules, and prints what is wrong.
     Check(Check),
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Sends one request through a module, with a stub upstream and stores in memory, and prints what came of it.
+    Try(Try),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +57,31 @@ pub(super) struct Check {
     #[arg(short, long, value_name = "FILE")]
     pub(super) config: PathBuf,
     /// Prints the problems as JSON on stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Try {
+    /// The module.
+    #[arg(value_name = "FILE.wasm")]
+    pub(super) module: PathBuf,
+    /// A configuration: seeds of its stores, names of its clusters, settings of the module's function, other functions.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The method; GET, or POST with a body.
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(super) method: Option<Method>,
+    /// A header; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    #[arg(short, long, value_name = "BODY")]
+    pub(super) data: Option<String>,
+    /// Where the request goes: a path, or a whole URL.
+    #[arg(value_name = "URL", default_value = "/", value_parser = url)]
+    pub(super) url: Uri,
+    /// Prints one JSON object.
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "results are printed here and nowhere else")]
 
 mod arguments;
+mod attempt;
 mod check;
 mod run;
 mod source;
@@ -35,6 +36,11 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => return check::check(&arguments),
+        Command::Try(arguments) => return attempt::attempt(&arguments),
+        Command::Schema => {
+            print!("{}", crate::config::schema());
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

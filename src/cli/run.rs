@@ -17,10 +17,7 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failed> {
     let mut config = config::read(&source.text, &source.name).map_err(Failed::Problems)?;
     apply(arguments, &mut config)?;
     let logs = Logs::start(level(arguments, &config), format(arguments, &config)).context("cannot start the logs")?;
-    let options = Options {
-        path: std::path::absolute(&arguments.config).unwrap_or_else(|_| arguments.config.clone()),
-        admin_address_path: arguments.admin_address_path.clone(),
-    };
+    let options = Options { path: source.path(), admin_address_path: arguments.admin_address_path.clone() };
     let served = server::run(config, &options, logs.levels().clone());
     logs.flush(Duration::from_secs(1));
     served.map_err(|error| match error {

@@ -1,5 +1,6 @@
 //! `listeners`: addresses on which connections are accepted, and the chains behind them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Filter;
@@ -7,7 +8,7 @@ use super::log::AccessLog;
 use super::value::{Address, Duration, Name, Size};
 
 /// One of `listeners`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// What metrics and admin paths call it by.
@@ -22,26 +23,31 @@ pub struct Listener {
     pub timeouts: ListenerTimeouts,
     /// How many proxies in front are trusted in `x-forwarded-for`, to 100. Default `0`.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
     pub trusted_hops: u32,
     /// Instead of the top-level one. Default none.
     #[serde(default)]
     pub access_log: Option<AccessLog>,
     /// What an exchange runs through, top-down; at least one, the last must answer.
     #[serde(default)]
+    #[schemars(!default, length(min = 1))]
     pub filters: Vec<Filter>,
 }
 
 /// `limits` of a listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListenerLimits {
     /// Most connections at a time, from 1. Default `10000`.
+    #[schemars(range(min = 1))]
     pub connections: u32,
     /// Most bytes of a request's head, 1KiB to 1MiB. Default `60KiB`.
     pub header_bytes: Size,
     /// Most headers of a request, 1 to 1000. Default `100`.
+    #[schemars(range(min = 1, max = 1000))]
     pub headers: u32,
     /// Requests after which a connection is closed, from 1. Default `10000`.
+    #[schemars(range(min = 1))]
     pub requests_per_connection: u32,
 }
 
@@ -52,7 +58,7 @@ impl Default for ListenerLimits {
 }
 
 /// `timeouts` of a listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListenerTimeouts {
     /// For a request's head, from its first byte. Default `10s`.

@@ -4,12 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::schema::{schema_by_hand, text};
 use super::value::{Refusal, from_text};
 
 /// `log`: what the process itself says, on stderr.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// The least important lines that are written: `trace` `debug` `info` `warn` `error`. Default `info`.
@@ -19,7 +22,7 @@ pub struct Log {
 }
 
 /// How important a line of the log is, the least important first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Each frame and host call.
@@ -50,7 +53,7 @@ impl LogLevel {
 }
 
 /// The shape of the log's lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -61,7 +64,7 @@ pub enum LogFormat {
 }
 
 /// `access_log`: one line for each exchange.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessLog {
     /// `stdout`, `stderr`, `none`, or a file. Default `stdout`.
@@ -109,6 +112,12 @@ impl fmt::Display for AccessLogPath {
     }
 }
 
+schema_by_hand!(AccessLogPath, "AccessLogPath", |_| json_schema!({
+    "type": "string",
+    "minLength": 1,
+    "examples": ["stdout", "stderr", "none", "/var/log/outrigger/access.log"],
+}));
+
 from_text!(AccessLogPath, "`stdout`, `stderr`, `none` or a file");
 
 /// What a line of the access log looks like.
@@ -150,5 +159,11 @@ impl fmt::Display for AccessLogFormat {
         })
     }
 }
+
+schema_by_hand!(AccessLogFormat, "AccessLogFormat", |_| {
+    let mut schema = text("^(default|json)$|%[^\\r\\n]*%");
+    schema.insert("examples".into(), json!(["default", "json", "%RESPONSE_CODE% %DURATION%"]));
+    schema
+});
 
 from_text!(AccessLogFormat, "`default`, `json` or a line of operators");

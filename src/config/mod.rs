@@ -18,11 +18,14 @@ mod process;
 mod store;
 pub mod value;
 
+mod schema;
+
 mod nearest;
 mod parse;
 mod text;
 mod validate;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{Cluster, ClusterTimeouts, Connections, Endpoint};
@@ -38,12 +41,13 @@ pub use parse::{MAX_SIZE, parse, read, read_with};
 pub use place::Place;
 pub use problem::{Problem, Problems};
 pub use process::{Admin, Drain, Limits, Probes, Wasm};
+pub use schema::schema;
 pub use store::{Breaker, Memory, Redis, Store, StoreKind};
 pub use validate::{validate, validate_function};
 pub use value::{Address, Auto, Duration, GuestSettings, Name, Names, Secret, Size};
 
 /// The whole configuration, as the file has it, with all defaults filled in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Data-plane workers, 1 to 1024; `auto` = the cgroup's CPU quota, rounded up. Default `auto`.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::value::{Address, Auto, Duration, Size};
 
 /// `admin`: the operator's endpoints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
     /// Where they listen; port 0 is any free one. Default `127.0.0.1:34998`.
@@ -23,7 +24,7 @@ impl Default for Admin {
 }
 
 /// `probes`: `/ready`, `/live` and `/stats/prometheus` for a kubelet and a scraper, without a token.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Probes {
     /// Where they listen, e.g. `0.0.0.0:15021`; absent = nowhere.
@@ -31,7 +32,7 @@ pub struct Probes {
 }
 
 /// `drain`: how the process ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Drain {
     /// Longest time that exchanges are waited for. Default `30s`.
@@ -47,7 +48,7 @@ impl Default for Drain {
 }
 
 /// `limits`: of the whole process.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Most downstream connections of all listeners, from 1; `auto` = (`RLIMIT_NOFILE` - 256) / 2. Default `auto`.
@@ -55,10 +56,11 @@ pub struct Limits {
 }
 
 /// `wasm`: the Wasm host of the whole process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wasm {
     /// Most vms of all functions together, 1 to 100000. Default `1000`.
+    #[schemars(range(min = 1, max = 100000))]
     pub vms: u32,
     /// Largest module that is compiled, 1KiB to 1GiB. Default `16MiB`.
     pub max_module: Size,

@@ -3,25 +3,35 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::value::{Duration, Name, Size, StoreUrl};
 
 /// One of `stores`: exactly one of `redis` and `memory` is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = one_kind)]
 pub struct Store {
     /// What guests call it by; unlike every other store's and cluster's.
     pub name: Name,
     /// A redis server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Redis", default)]
     pub redis: Option<Redis>,
     /// Kept in this process; forgotten when it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Memory", default)]
     pub memory: Option<Memory>,
     /// Put before every key, invisible to guests. Default empty.
     #[serde(default)]
     pub key_prefix: String,
+}
+
+/// Exactly one kind, which is not `null`, in the JSON Schema.
+fn one_kind(schema: &mut Schema) {
+    schema.insert("oneOf".into(), json!([{"required": ["redis"]}, {"required": ["memory"]}]));
 }
 
 impl Store {
@@ -46,7 +56,7 @@ pub enum StoreKind<'a> {
 }
 
 /// `redis`: a server, and how it is called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redis {
     /// `redis://` `rediss://` `redis+unix://`, the database at the end as `/0`.
@@ -84,10 +94,11 @@ const fn default_max_reply() -> Size {
 }
 
 /// `breaker`: refuses calls at once while a store does not answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Breaker {
     /// Failures in a row that open it, from 1. Default `5`.
+    #[schemars(range(min = 1))]
     pub failures: u32,
     /// How long it stays open before one call is tried. Default `100ms`.
     pub retry: Duration,
@@ -100,7 +111,7 @@ impl Default for Breaker {
 }
 
 /// `memory`: a store inside this process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Memory {
     /// Keys and values that it starts with; the keys as guests see them. Default none.

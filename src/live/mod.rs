@@ -13,6 +13,7 @@ mod spec;
 pub use function::check_functions;
 pub use running::Live;
 pub use snapshot::{Parts, Snapshot};
+pub use spec::installable;
 
 use crate::config::{Place, Problem};
 

@@ -114,6 +114,13 @@ pub(super) struct FunctionDefaults {
     pub(super) max_module: u64,
 }
 
+/// What is installed for a function of the configuration in a process with so many data-plane workers. `max_module` is in
+/// bytes.
+#[must_use]
+pub fn installable(entry: &config::Function, threads: usize, max_module: u64) -> Spec {
+    function(entry, &BTreeMap::new(), InstalledBy::Config, FunctionDefaults { threads, max_module })
+}
+
 /// What is installed for a function of the configuration, or of an install body with pairs of its own.
 pub(super) fn function(
     function: &config::Function,

@@ -18,6 +18,6 @@ pub use access_log::{AccessLog, AccessLogs, Format};
 pub use cluster::ClusterTelemetry;
 pub use destination::Destination;
 pub use listener::ListenerTelemetry;
-pub use logs::{LogFormat, LogLevels, Logs};
+pub use logs::{GUEST_TARGET, LogFormat, LogLevels, Logs};
 pub use metrics::Metrics;
 pub use timestamp::rfc3339;

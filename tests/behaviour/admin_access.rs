@@ -1,6 +1,7 @@
 //! Who may ask the admin server, and what it refuses.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::demo::{MEMORY, demo};
@@ -63,6 +64,23 @@ async fn without_a_token_foreign_hosts_and_origins_are_kept_out() {
 }
 
 #[tokio::test]
+async fn the_probes_answer_three_paths_to_anybody() {
+    let probes = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sidecar = Sidecar::start(&format!("probes: {{address: \"{probes}\"}}\n{}", demo(MEMORY))).await;
+    let get = async |path: &str| request(probes, "GET", path, &[("host", "node.example")], b"").await;
+    for path in ["/ready", "/live"] {
+        let reply = get(path).await;
+        assert_eq!((reply.status, reply.text().as_str()), (200, "LIVE\n"), "{path}");
+    }
+    assert!(get("/stats/prometheus").await.text().contains("outrigger_build_info"));
+    for path in ["/functions", "/config_dump", "/stats", "/help", "/wasm/uninstall"] {
+        assert_eq!(get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(request(probes, "POST", "/ready", &[], b"").await.status, 405);
+    sidecar.terminate();
+}
+
+#[tokio::test]
 async fn what_cannot_be_answered_is_refused_in_json() {
     let sidecar = Sidecar::start(&demo(MEMORY)).await;
     for (method, path, allow) in [
@@ -81,6 +99,12 @@ async fn what_cannot_be_answered_is_refused_in_json() {
         assert_eq!(reply.status, 404, "{path}");
         assert_eq!(reply.field("content-type"), Some("application/json"));
         assert!(reply.error().contains("`GET /help` lists what there is"), "{}", reply.text());
+    }
+    for raw in ["hello\r\n\r\n", "GET /ready HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"] {
+        let mut client = Client::connect(sidecar.admin()).await;
+        client.write_raw(raw.as_bytes()).await.unwrap();
+        let reply = client.read(false).await.unwrap();
+        assert_eq!((reply.status, reply.field("content-type")), (400, Some("application/json")), "{raw}");
     }
     let large = [("content-length", "16777217"), ("expect", "100-continue")];
     let reply = request(sidecar.admin(), "POST", "/wasm/install", &large, b"").await;

@@ -1,10 +1,11 @@
 //! How the process begins and ends.
 
+use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::demo::{MEMORY, demo};
-use crate::support::{Answer, Backend, Client, Program, Sidecar, eventually, signal, with_guests};
+use crate::support::{Answer, Backend, Client, Program, Sidecar, eventually, request, signal, with_guests};
 
 /// A plain proxy in front of a backend.
 fn proxy(backend: &Backend, more: &str) -> String {
@@ -26,24 +27,26 @@ listeners:
 }
 
 /// Sends a request that the backend has got when this returns.
-async fn in_flight(sidecar: &Sidecar, backend: &Backend) -> Client {
+async fn in_flight(sidecar: &Sidecar, backend: &Backend, target: &str) -> Client {
     let (mut client, before) = (sidecar.client().await, backend.seen().len());
-    client.write("GET", "/", &[], b"").await.unwrap();
+    client.write("GET", target, &[], b"").await.expect("it is written");
     eventually("the backend gets the request", || (backend.seen().len() > before).then_some(())).await;
     client
 }
 
+const TARGETS: [&str; 8] = ["/one", "/two", "/three", "/four", "/five", "/six", "/seven", "/eight"];
+
 #[tokio::test]
 async fn exchanges_in_flight_end_before_the_process_does() {
-    let late = || Answer::After(Duration::from_millis(300), Box::new(Answer::ok("late")));
+    let late = || Answer::After(Duration::from_millis(300), Box::new(Answer::Chunked("late".into(), 2)));
     let backend = Backend::start(move |_| late()).await;
     let mut sidecar = Sidecar::start(&proxy(&backend, "")).await;
     let address = sidecar.listener("business").await;
     let mut idle = sidecar.client().await;
     assert_eq!(idle.send("GET", "/", &[], b"").await.status, 200);
     let mut clients = Vec::new();
-    for _ in 0..8 {
-        clients.push(in_flight(&sidecar, &backend).await);
+    for target in TARGETS {
+        clients.push(in_flight(&sidecar, &backend, target).await);
     }
     // The last one is still in flight, whatever has become of the others.
     let begun = Instant::now();
@@ -59,6 +62,9 @@ async fn exchanges_in_flight_end_before_the_process_does() {
     assert!(begun.elapsed() < Duration::from_secs(20), "it waited for its deadline");
     assert!(std::net::TcpStream::connect(address).is_err());
     sidecar.logged("drained").await;
+    for target in TARGETS {
+        sidecar.access_logged(target).await;
+    }
 }
 
 #[tokio::test]
@@ -66,8 +72,9 @@ async fn the_last_answers_say_that_the_connection_closes() {
     let answer = || Answer::After(Duration::from_secs(1), Box::new(Answer::ok("late")));
     let backend = Backend::start(move |_| answer()).await;
     let mut sidecar = Sidecar::start(&proxy(&backend, "")).await;
-    let mut client = in_flight(&sidecar, &backend).await;
+    let mut client = in_flight(&sidecar, &backend, "/").await;
     sidecar.terminate();
+    sidecar.logged("draining").await;
     let draining = sidecar.admin_get("/ready").await;
     let reply = client.read(false).await.expect("an answer");
     assert_eq!((reply.status, reply.field("connection")), (200, Some("close")));
@@ -93,7 +100,7 @@ async fn while_it_is_not_ready_yet_accepts_it_serves_new_connections() {
 async fn what_does_not_end_is_cut_at_the_deadline() {
     let backend = Backend::start(|_| Answer::Stall).await;
     let mut sidecar = Sidecar::start(&proxy(&backend, "drain: {timeout: 500ms}")).await;
-    let mut client = in_flight(&sidecar, &backend).await;
+    let mut client = in_flight(&sidecar, &backend, "/").await;
     let begun = Instant::now();
     signal(sidecar.pid(), "INT");
     assert_eq!(sidecar.ended().await.code(), Some(0));
@@ -106,7 +113,7 @@ async fn what_does_not_end_is_cut_at_the_deadline() {
 async fn a_second_signal_ends_it_at_once() {
     let backend = Backend::start(|_| Answer::Stall).await;
     let mut sidecar = Sidecar::start(&proxy(&backend, "drain: {timeout: 10m}")).await;
-    let _client = in_flight(&sidecar, &backend).await;
+    let _client = in_flight(&sidecar, &backend, "/").await;
     sidecar.terminate();
     sidecar.logged("draining").await;
     sidecar.terminate();
@@ -158,7 +165,12 @@ async fn a_configuration_from_stdin_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("admin");
     let arguments = ["start", "-c", "-", "--admin", "127.0.0.1:0", "--admin-address-path", file.to_str().unwrap()];
-    let ended = Program::new(&arguments).stdin(with_guests(&demo(MEMORY))).end_by("TERM", &file).await;
+    let running = Program::new(&arguments).stdin(with_guests(&demo(MEMORY))).start().await;
+    let address = || fs::read_to_string(&file).ok()?.trim().parse().ok();
+    let admin = eventually("the admin server's address", address).await;
+    let dump = request(admin, "GET", "/config_dump", &[], b"").await.json();
+    let ended = running.end_by("TERM").await;
+    assert_eq!(dump["path"], "<stdin>");
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains(" ready admin=127.0.0.1:"), "{}", ended.stderr);
     assert!(ended.stderr.contains("listeners=business=127.0.0.1:"), "{}", ended.stderr);

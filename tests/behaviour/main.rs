@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 #![expect(unreachable_pub, reason = "a test program has no outside; what it starts things with reads like a library")]
 
+#[allow(dead_code, unused_imports, reason = "a harness is whole; which of its parts the tests use changes with them")]
 mod support;
 
 mod admin;
@@ -11,6 +12,7 @@ mod check;
 mod demo;
 mod fail_open;
 mod guests;
+mod guide;
 mod hang_ups;
 mod installs;
 mod layotto;
@@ -21,4 +23,5 @@ mod proxy;
 mod redis_outage;
 mod refusals;
 mod telemetry;
+mod try_command;
 mod vm_kinds;

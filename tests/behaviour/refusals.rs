@@ -85,10 +85,10 @@ fn refused(path: &Path, step: &'static str, reason: &'static str) -> Case {
 fn files(folder: &Path) -> Vec<Case> {
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).expect("a file");
         path
     };
-    let real = fs::read(guest("function_1")).unwrap();
+    let real = fs::read(guest("function_1")).expect("a module");
     let component = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
     let digest = |more: String, reason| Case {
         path: INSTALL,
@@ -179,7 +179,7 @@ fn written<const N: usize>(
 ) -> Vec<Case> {
     let case = |(nth, (bytes, step, reason)): (usize, (Vec<u8>, _, _))| {
         let path = folder.join(format!("{kind}_{nth}.wasm"));
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).expect("a file");
         refused(&path, step, reason)
     };
     modules.into_iter().enumerate().map(case).collect()

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::demo::{MEMORY, demo};
-use crate::support::{Answer, Backend, Sidecar, module};
+use crate::support::{Answer, Backend, Seen, Sidecar, module};
 
 /// What a client of these tests sends along.
 const FIELDS: [(&str, &str); 3] = [("id", "id_1"), ("user-agent", "test/1.0"), ("x-request-id", "r-1")];
@@ -231,7 +231,7 @@ async fn a_line_of_a_guest_names_its_function_its_version_and_its_request() {
 
 #[tokio::test]
 async fn a_proxied_exchange_names_its_upstream_and_moves_the_cluster() {
-    let backend = Backend::start(|_| Answer::Reply(404, Vec::new(), "nothing".into())).await;
+    let backend = Backend::start(|_: &Seen| Answer::Reply(404, Vec::new(), "nothing".into())).await;
     let configuration = format!(
         r#"
 access_log: {{format: json}}

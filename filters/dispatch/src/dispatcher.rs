@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::budget::Spent;
+use crate::metrics::{Kind, UNKNOWN};
 use crate::policy::Rules;
 use crate::store::{Command, Store};
-use crate::{Error, Metrics, Policy, Scope, Targets};
+use crate::{CallObserver, Error, Metrics, Policy, Scope, Targets};
 
 /// What the guests behind one dispatch filter may reach, or what any of several lets them reach.
 pub struct Dispatcher {
@@ -15,6 +16,7 @@ pub struct Dispatcher {
     limits: Limits,
     targets: Arc<Targets>,
     metrics: Arc<Metrics>,
+    observer: Option<Arc<dyn CallObserver>>,
 }
 
 /// The figures of a policy.
@@ -42,13 +44,19 @@ impl Dispatcher {
             max_call_time: policy.max_call_time,
             depth: policy.depth,
         };
-        Ok(Self { rules, limits, targets, metrics })
+        Ok(Self { rules, limits, targets, metrics, observer: None })
+    }
+
+    /// With somebody who is told of each call.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn CallObserver>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// What a root context may reach: whatever any of the dispatchers lets it reach, each with the largest of their
     /// limits. A command needs one dispatcher that permits the store, the command and all its keys. `None` for none.
     ///
-    /// The dispatchers belong to one configuration; targets and metrics are those of the first.
+    /// The dispatchers belong to one configuration; targets, metrics and observer are those of the first.
     #[must_use]
     pub fn union(dispatchers: &[Arc<Self>]) -> Option<Self> {
         let first = dispatchers.first()?;
@@ -58,6 +66,7 @@ impl Dispatcher {
             limits,
             targets: Arc::clone(&first.targets),
             metrics: Arc::clone(&first.metrics),
+            observer: first.observer.clone(),
         })
     }
 
@@ -98,6 +107,20 @@ impl Dispatcher {
             }
         }
         Err(refusal)
+    }
+
+    /// What a name stands for; of a function and a cluster of one name the function where one is `invoked`.
+    pub(crate) fn kind_of(&self, name: &str, invoked: bool) -> &'static str {
+        match self.store(name) {
+            Some(store) if !invoked => store.kind().label(),
+            _ if invoked && self.reaches_function(name) => Kind::Function.label(),
+            _ if self.reaches_cluster(name) => Kind::Http.label(),
+            _ => UNKNOWN,
+        }
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn CallObserver>> {
+        self.observer.as_ref()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -14,11 +14,13 @@ mod filter;
 mod function_call;
 mod http_call;
 mod metrics;
+mod observer;
 mod policy;
 mod redis;
 mod scope;
 mod store;
 mod targets;
+mod watched;
 
 #[cfg(test)]
 #[expect(dead_code, reason = "unit tests need less of it than the behaviour tests that it was written for")]
@@ -31,6 +33,7 @@ pub use filter::DispatchFilter;
 pub use function_call::{FunctionCall, Functions};
 pub use http_call::{HttpAnswer, HttpCall};
 pub use metrics::Metrics;
+pub use observer::{Asked, CallObserver, EndedCall, Told};
 pub use policy::{Budget, Names, Policy};
 pub use redis::{BreakerSettings, RedisSettings};
 pub use scope::Scope;

@@ -79,7 +79,7 @@ impl Metrics {
 }
 
 impl Kind {
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Redis => "redis",
             Self::Memory => "memory",

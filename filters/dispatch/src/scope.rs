@@ -39,15 +39,8 @@ impl Scope {
         self.depth
     }
 
-    /// Admits an HTTP call to a store or a cluster at once, and gives back the future of its answer.
-    ///
-    /// The call takes its slot of the budget now and gives it back when the future ends or is dropped. `caller` is the
-    /// id of the calling function, for the metrics.
-    ///
-    /// # Errors
-    ///
-    /// A refusal; nothing was sent then. Whatever goes wrong later is an answer.
-    pub fn http_call(
+    /// Admits an HTTP call, and gives back the future of its answer.
+    pub(crate) fn admit_http_call(
         self: &Arc<Self>,
         caller: &Arc<str>,
         call: HttpCall,
@@ -66,13 +59,7 @@ impl Scope {
         Err(Refusal::Unknown)
     }
 
-    /// The value of a key in a store; empty for a key that is missing.
-    ///
-    /// # Errors
-    ///
-    /// The store or the key may not be read from here, the budget is used up, or the store's own error: the key holds
-    /// no string, there is no connection, no answer came in time.
-    pub async fn get_state(self: &Arc<Self>, caller: &Arc<str>, store: &str, key: &[u8]) -> Result<Bytes, CallError> {
+    pub(crate) async fn read_state(&self, caller: &Arc<str>, store: &str, key: &[u8]) -> Result<Bytes, CallError> {
         let Some(store) = self.dispatcher.store(store).map(Arc::clone) else {
             self.dispatcher.metrics().count(caller, UNKNOWN, Kind::Redis, Outcome::Denied);
             return Err(CallError::Unknown(store.to_owned()));
@@ -88,14 +75,8 @@ impl Scope {
         Ok(result?.into_bytes())
     }
 
-    /// Calls the function of that id, or else the cluster of that name with `POST /METHOD`, and returns the answer.
-    ///
-    /// # Errors
-    ///
-    /// Neither may be called from here, the budget is used up, functions would nest too deep, no answer came within
-    /// the policy's `function_timeout` or this scope's deadline, or the callee failed.
-    pub async fn invoke_service(
-        self: &Arc<Self>,
+    pub(crate) async fn call_service(
+        &self,
         caller: &Arc<str>,
         id: &str,
         method: &str,
@@ -118,6 +99,10 @@ impl Scope {
         }
         self.dispatcher.metrics().count(caller, UNKNOWN, Kind::Function, Outcome::Denied);
         Err(CallError::Unknown(id.to_owned()))
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
     }
 
     async fn call_function(&self, id: &str, method: &str, param: Bytes) -> Result<Bytes, CallError> {

@@ -1,5 +1,6 @@
 //! `dispatch`: what the guests behind it may reach, and how much of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{Command, Duration, Names};
@@ -15,7 +16,7 @@ pub const DEFAULT_COMMANDS: &str = "
     PING";
 
 /// Settings of the `dispatch` filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dispatch {
     /// Stores that may be called. Default none.
@@ -37,6 +38,7 @@ pub struct Dispatch {
     /// Longest timeout that a guest may ask for. Default `60s`.
     pub max_call_time: Duration,
     /// How deep functions may call functions, 1 to 64. Default `8`.
+    #[schemars(range(min = 1, max = 64))]
     pub depth: u32,
 }
 
@@ -58,12 +60,14 @@ impl Default for Dispatch {
 }
 
 /// `budget`: of one exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Most calls in all, from 1. Default `64`.
+    #[schemars(range(min = 1))]
     pub calls: u32,
     /// Most calls at a time, from 1. Default `32`.
+    #[schemars(range(min = 1))]
     pub in_flight: u32,
 }
 

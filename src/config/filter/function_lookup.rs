@@ -1,11 +1,12 @@
 //! `function_lookup`: chooses the function by a request header.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{HeaderName, Names};
 
 /// Settings of the `function_lookup` filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionLookup {
     /// The header that holds the id. Default `id`.
@@ -20,7 +21,7 @@ pub struct FunctionLookup {
 }
 
 /// What happens to a request without a known id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// 400 without an id, 404 with an unknown one.

@@ -9,6 +9,7 @@ mod direct_response;
 mod dispatch;
 mod function_lookup;
 mod router;
+mod schema;
 mod wasm;
 
 use std::fmt;
@@ -38,11 +39,11 @@ pub struct Filter {
 }
 
 macro_rules! filters {
-    ($($(#[$doc:meta])* $filter:ident $name:literal)*) => {
+    ($(#[doc = $doc:literal] $filter:ident $name:literal)*) => {
         /// Which filter, and its settings.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum FilterConfig {
-            $($(#[$doc])* $filter($filter),)*
+            $(#[doc = $doc] $filter($filter),)*
         }
 
         /// The filters by their names in a configuration.
@@ -69,6 +70,11 @@ macro_rules! filters {
                 match self {
                     $(Self::$filter(_) => $name,)*
                 }
+            }
+
+            /// What each filter looks like in the JSON Schema.
+            fn alternatives(generator: &mut schemars::SchemaGenerator) -> Vec<schemars::Schema> {
+                vec![$(schema::alternative::<$filter>(generator, $name, $doc.trim())),*]
             }
 
             fn read<'de, A: MapAccess<'de>>(name: FilterName, map: &mut A) -> Result<Self, A::Error> {

@@ -1,11 +1,12 @@
 //! `router`: sends the exchange to a cluster.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{Duration, Name};
 
 /// Settings of the `router` filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Router {
     /// Where to.
@@ -18,6 +19,7 @@ pub struct Router {
     pub per_try_timeout: Duration,
     /// Tries after the first, of what was never sent, to 10. Default `1`.
     #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 10))]
     pub retries: u32,
 }
 

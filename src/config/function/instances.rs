@@ -1,6 +1,8 @@
 //! `instances`, and Layotto's `instance_num` in its place.
 
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{FailurePolicy, Function, FunctionLimits, Queue, ReloadConfig, VmConfig};
 use crate::config::log::LogLevel;
@@ -9,10 +11,11 @@ use crate::config::text::Node;
 use crate::config::value::{Auto, GuestSettings, Name};
 
 /// `instances`: how many vms a version of a function has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Instances {
     /// Kept ready, 1 to 1024. Default `1`.
+    #[schemars(range(min = 1, max = 1024))]
     pub min: u32,
     /// Most under load, `min` to 1024; `auto` = 8 x threads. Default `auto`.
     pub max: Auto,
@@ -30,6 +33,15 @@ impl Default for Instances {
     fn default() -> Self {
         Self { min: 1, max: Auto::Auto }
     }
+}
+
+/// Layotto's key beside ours in the JSON Schema; only one of them may be written.
+pub(super) fn or_instance_num(schema: &mut Schema) {
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
+    let description = "In place of `instances`, as Layotto has it: always so many vms.";
+    let instance_num = json!({"description": description, "type": "integer", "minimum": 1, "maximum": 1024});
+    properties.insert("instance_num".into(), instance_num);
+    schema.insert("not".into(), json!({"required": ["instances", "instance_num"]}));
 }
 
 /// A function as it is written, with both ways to say how many vms it has.

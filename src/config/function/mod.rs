@@ -5,6 +5,7 @@
 mod instances;
 mod vm_config;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::log::LogLevel;
@@ -15,33 +16,42 @@ pub(super) use instances::as_written;
 pub use vm_config::{Engine, EnvironmentVariables, VmConfig};
 
 /// One of `functions`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "instances::Written")]
+#[schemars(!try_from, deny_unknown_fields, transform = instances::or_instance_num)]
 pub struct Function {
     /// What it is called; its id, unless the guest says another one itself.
     pub name: Name,
     /// How many vms it has. `instance_num: N` is `{min: N, max: N}`.
+    #[schemars(default)]
     pub instances: Instances,
     /// The module and its vm.
     pub vm_config: VmConfig,
     /// Which of the module's root contexts is meant. Default empty.
+    #[schemars(default)]
     pub root_id: String,
     /// For `proxy_on_configure`: a string as it is, anything else as JSON. Default none.
+    #[schemars(default)]
     pub configuration: GuestSettings,
     /// What an exchange gets when the guest cannot run. Default `fail_closed`.
+    #[schemars(default)]
     pub failure_policy: FailurePolicy,
     /// How fast broken vms are replaced.
+    #[schemars(default)]
     pub reload_config: ReloadConfig,
     /// What one vm may use.
+    #[schemars(default)]
     pub limits: FunctionLimits,
     /// Exchanges that wait for a vm.
+    #[schemars(default)]
     pub queue: Queue,
     /// The least important lines of the guest that are written. Default `info`.
+    #[schemars(default)]
     pub log_level: LogLevel,
 }
 
 /// What an exchange gets when the guest cannot run; the vm is replaced in the background in each case.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailurePolicy {
     /// 503.
@@ -66,7 +76,7 @@ impl FailurePolicy {
 }
 
 /// `reload_config`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReloadConfig {
     /// Time between attempts to replace a vm.
@@ -74,7 +84,7 @@ pub struct ReloadConfig {
 }
 
 /// `backoff`: doubles from the base to the maximum.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backoff {
     /// Before the second attempt. Default `1s`.
@@ -90,7 +100,7 @@ impl Default for Backoff {
 }
 
 /// `limits` of a function: of each of its vms.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FunctionLimits {
     /// Guest time of one callback. Default `50ms`.
@@ -115,7 +125,7 @@ impl Default for FunctionLimits {
 }
 
 /// `queue`: exchanges that wait for a vm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
     /// Most that wait; 0 = none may wait. Default `1024`.

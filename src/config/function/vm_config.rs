@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{GuestSettings, Pairs, Sha256};
 
 /// `vm_config` of a function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VmConfig {
     /// `wasmtime`; `wasmer` is accepted, runs on wasmtime, and is reported. Default `wasmtime`.
@@ -30,7 +31,7 @@ pub struct VmConfig {
 }
 
 /// The engine that the module was made for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// Also the one that it runs on.
@@ -52,7 +53,7 @@ impl Engine {
 }
 
 /// `environment_variables` of a vm.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvironmentVariables {
     /// Variables of this process that are passed on; those that are not set are left out. Default none.

@@ -8,6 +8,7 @@ mod duration;
 mod guest;
 mod header;
 mod name;
+mod schema;
 mod secret;
 mod size;
 mod store_url;

@@ -13,7 +13,7 @@ pub use backend::{Answer, Backend, Seen};
 pub use client::{Client, Reply, request};
 pub use guests::guest;
 pub use modules::{bare, module, parts};
-pub use program::{Ended, Program, shell};
+pub use program::{Program, shell};
 pub use redis::Redis;
 pub use sidecar::{Sidecar, eventually, signal, with_guests};
 pub use slow_store::SlowStore;

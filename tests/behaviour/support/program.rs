@@ -1,6 +1,5 @@
 //! The program as a command: run to its end, with its words and its exit code.
 
-use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::sidecar::{eventually, signal};
+use super::sidecar::signal;
 
 /// How long a command may take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,6 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Program {
     command: Command,
     stdin: String,
+}
+
+/// A command that runs.
+pub struct Running(Child);
+
+impl Running {
+    /// Ends it by a signal.
+    pub async fn end_by(self, name: &str) -> Ended {
+        signal(self.0.id().expect("it runs"), name);
+        finish(self.0).await
+    }
 }
 
 /// What a command left behind.
@@ -46,13 +56,11 @@ impl Program {
         end(self.command, self.stdin).await
     }
 
-    /// Runs it until a file is there, and ends it by a signal.
-    pub async fn end_by(mut self, name: &str, file: &Path) -> Ended {
+    /// Runs it until the test ends it.
+    pub async fn start(mut self) -> Running {
         let mut child = begin(&mut self.command);
         write(&mut child, &self.stdin).await;
-        eventually("the program writes its file", || file.exists().then_some(())).await;
-        signal(child.id().expect("it runs"), name);
-        finish(child).await
+        Running(child)
     }
 }
 

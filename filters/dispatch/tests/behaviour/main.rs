@@ -6,6 +6,7 @@ mod calls;
 mod commands;
 mod load;
 mod login;
+mod observing;
 mod outage;
 mod permission;
 mod server;
