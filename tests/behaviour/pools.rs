@@ -31,13 +31,13 @@ listeners:
     )
 }
 
-/// So many requests for slow keys at once; their replies and the time that all of them took.
-async fn ask_slowly(sidecar: &Sidecar, times: usize) -> (Vec<Reply>, Duration) {
+/// So many requests for keys that begin with `key` at once; their replies and the time that all of them took.
+async fn ask(sidecar: &Sidecar, key: &str, times: usize) -> (Vec<Reply>, Duration) {
     let address = sidecar.listener("business").await;
     let begun = Instant::now();
-    let ask = |time: usize| async move {
-        let target = format!("/?slow{time}");
-        crate::support::request(address, "GET", &target, &[("id", "state_reader")], b"").await
+    let ask = |time: usize| {
+        let target = format!("/?{key}{time}");
+        async move { crate::support::request(address, "GET", &target, &[("id", "state_reader")], b"").await }
     };
     let replies = (0..times).map(ask).collect::<JoinSet<_>>().join_all().await;
     (replies, begun.elapsed())
@@ -52,7 +52,7 @@ async fn a_pool_grows_up_to_its_maximum_while_exchanges_wait() {
     let store = SlowStore::start(Duration::from_millis(200)).await;
     let sidecar = Sidecar::start(&state_reader(&store, "instances: {min: 1, max: 4}")).await;
     assert_eq!(instances(&sidecar).await["live"], 1);
-    let (replies, took) = ask_slowly(&sidecar, 12).await;
+    let (replies, took) = ask(&sidecar, "slow", 12).await;
     for reply in replies {
         assert_eq!((reply.status, reply.text().ends_with("=value")), (200, true), "{}", reply.text());
     }
@@ -66,12 +66,17 @@ async fn a_pool_grows_up_to_its_maximum_while_exchanges_wait() {
 
 #[tokio::test]
 async fn exchanges_over_the_length_of_the_queue_are_refused_at_once() {
-    let store = SlowStore::start(Duration::from_millis(500)).await;
+    let store = SlowStore::start(Duration::from_secs(3)).await;
     let keys = "instance_num: 1\n    queue: {length: 2, wait: 10s}";
     let sidecar = Sidecar::start(&state_reader(&store, keys)).await;
-    let (replies, _) = ask_slowly(&sidecar, 8).await;
+    let holding = ask(&sidecar, "slow", 1);
+    let others = async {
+        store.was_asked(1).await;
+        ask(&sidecar, "fast", 7).await.0
+    };
+    let (_, replies) = tokio::join!(holding, others);
     let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 503).collect();
-    assert_eq!((replies.iter().filter(|reply| reply.status == 200).count(), refused.len()), (3, 5));
+    assert_eq!((replies.iter().filter(|reply| reply.status == 200).count(), refused.len()), (2, 5));
     for reply in refused {
         assert_eq!(reply.error(), "no instance of function `state_reader` came free in time");
     }
@@ -81,13 +86,18 @@ async fn exchanges_over_the_length_of_the_queue_are_refused_at_once() {
 
 #[tokio::test]
 async fn an_exchange_that_waits_too_long_for_a_vm_is_refused() {
-    let store = SlowStore::start(Duration::from_secs(1)).await;
+    let store = SlowStore::start(Duration::from_secs(2)).await;
     let keys = "instance_num: 1\n    queue: {length: 10, wait: 100ms}";
     let sidecar = Sidecar::start(&state_reader(&store, keys)).await;
-    let (replies, took) = ask_slowly(&sidecar, 3).await;
-    let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
-    assert_eq!(statuses.iter().filter(|status| **status == 503).count(), 2, "{statuses:?}");
-    assert!(took >= Duration::from_secs(1), "the first one has its answer: {took:?}");
+    let holding = ask(&sidecar, "slow", 1);
+    let others = async {
+        store.was_asked(1).await;
+        ask(&sidecar, "fast", 2).await
+    };
+    let ((held, _), (replies, took)) = tokio::join!(holding, others);
+    assert_eq!(held[0].status, 200);
+    assert!(replies.iter().all(|reply| reply.status == 503));
+    assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(1_500), "they waited {took:?}");
     let line = sidecar.access_logged("wasm_no_instance").await;
     assert!(line.contains(" 503 WO "), "{line}");
     assert_eq!(sidecar.call("state_reader", "/?fast").await.text(), "fast=value");
@@ -98,7 +108,7 @@ async fn a_pool_that_the_process_has_no_room_for_tries_to_grow_now_and_then() {
     let store = SlowStore::start(Duration::from_millis(300)).await;
     let configuration = format!("wasm: {{vms: 1}}\n{}", state_reader(&store, "instances: {min: 1, max: 4}"));
     let sidecar = Sidecar::start(&configuration).await;
-    let (replies, _) = ask_slowly(&sidecar, 3).await;
+    let (replies, _) = ask(&sidecar, "slow", 3).await;
     assert!(replies.iter().all(|reply| reply.status == 200), "they took turns");
     let line = sidecar.logged("cannot make a vm").await;
     assert!(line.contains("wasm.vms"), "{line}");
@@ -179,7 +189,7 @@ async fn a_function_that_is_named_and_not_installed_is_not_ready_until_it_is() {
 async fn an_exchange_that_runs_keeps_its_version_when_the_function_is_uninstalled() {
     let store = SlowStore::start(Duration::from_millis(500)).await;
     let sidecar = Sidecar::start(&state_reader(&store, "instance_num: 1")).await;
-    let asking = ask_slowly(&sidecar, 1);
+    let asking = ask(&sidecar, "slow", 1);
     let uninstalling = async {
         store.was_asked(1).await;
         assert_eq!(sidecar.admin_post("/wasm/uninstall", r#"{"name":"state_reader"}"#).await.status, 200);
