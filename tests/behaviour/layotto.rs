@@ -151,3 +151,23 @@ async fn a_function_that_asks_for_wasmer_runs_on_wasmtime_and_that_is_told() {
     let function = sidecar.function("id_2").await;
     assert_eq!((&function["engine"], &function["requested_engine"]), (&"wasmtime".into(), &"wasmer".into()));
 }
+
+#[tokio::test]
+async fn the_access_log_names_the_chosen_function_though_another_one_ran_after_it() {
+    let app = Backend::echo().await;
+    let functions = "  - {name: chunky, instance_num: 1, vm_config: {path: GUEST(chunky)}}\n  \
+                     - {name: traps, instance_num: 1, vm_config: {path: GUEST(traps)}}";
+    let more = "      - name: wasm\n        label: second\n        config: {function: chunky}\n      - name: router";
+    let lookup = "function_lookup\n        config: {missing: next}";
+    let configuration = configuration(functions, &app).replace("      - name: router", more);
+    let sidecar = Sidecar::start(&configuration.replace("function_lookup", lookup)).await;
+    for (target, fields, function) in [
+        ("/chosen", &[("id", "traps"), ("x-trap", "nowhere")][..], "\"traps\" 1 "),
+        ("/unchosen", &[], "\"chunky\" 1 "),
+    ] {
+        let reply = sidecar.send("GET", target, fields, b"").await;
+        assert_eq!((reply.status, reply.field("x-seen").is_some()), (200, true));
+        let line = sidecar.access_logged(target).await;
+        assert!(line.contains(function), "{line}");
+    }
+}

@@ -36,9 +36,15 @@ impl NamedFunction {
 }
 
 impl Choose for NamedFunction {
-    fn choose(&self, _exchange: &Exchange) -> Choice {
+    fn choose(&self, exchange: &Exchange) -> Choice {
         match self.registry.get(&self.id) {
-            Some(version) => Choice::Run(Arc::clone(&version.pool)),
+            Some(version) => {
+                // The access log names the function that was chosen, else the last one that ran.
+                if exchange.get::<Chosen>().is_none() {
+                    version.record(exchange);
+                }
+                Choice::Run(Arc::clone(&version.pool))
+            }
             None => Choice::Refuse(Failure::NotReady(self.id.clone())),
         }
     }

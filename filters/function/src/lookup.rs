@@ -57,10 +57,7 @@ impl Filter for FunctionLookup {
     async fn handle(&self, request: Request, next: Next) -> Result<Response, Failure> {
         match self.find(&request) {
             Ok(version) => {
-                request.exchange.record(|record| {
-                    record.function = Some(Arc::clone(version.id()));
-                    record.function_version = Some(version.number);
-                });
+                version.record(&request.exchange);
                 request.exchange.insert(Chosen(version));
             }
             Err(failure) if self.missing == Missing::Refuse => return Ok(request.refuse(failure)),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chain::Exchange;
 use wasm::{Pool, Settings};
 
 /// What is installed.
@@ -55,5 +56,13 @@ impl Version {
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         self.pool.id()
+    }
+
+    /// Notes the version as the one that the access log names.
+    pub(crate) fn record(&self, exchange: &Exchange) {
+        exchange.record(|record| {
+            record.function = Some(Arc::clone(self.id()));
+            record.function_version = Some(self.number);
+        });
     }
 }

@@ -54,10 +54,6 @@ impl Filter for WasmFilter {
 /// Runs a version for one exchange, in front of `next`.
 pub async fn run(pool: &Arc<Pool>, request: Request, next: Next) -> Result<Response, Failure> {
     let begun = std::time::Instant::now();
-    request.exchange.record(|record| {
-        record.function = Some(Arc::clone(pool.id()));
-        record.function_version = Some(pool.settings().version);
-    });
     let (cell, guard) = match pool.enter().await {
         Ok(entered) => entered,
         Err(_) if pool.is_fail_open() => return next.run(request).await,
